@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense row-major tensors: data with a type and a shape.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/check.h"
+#include "core/result.h"
+#include "model/tensor/dtype.h"
+
+namespace moru::model {
+
+/// Extents, outermost first: [N, C, H, W]. {} is a scalar.
+using Dims = std::vector<std::int64_t>;
+
+/// Number of elements; kInvalidArgument for a negative extent, kResourceExhausted when count * element size would
+/// exceed 2^40 bytes (so that later arithmetic on sizes cannot overflow).
+Result<std::int64_t> element_count(std::span<const std::int64_t> dims, DType dtype);
+
+/// "[1, 28, 28]"
+std::string to_string(std::span<const std::int64_t> dims);
+
+/// A borrowed, typed window on memory that someone else owns; valid while they keep it.
+struct ConstTensorView {
+  DType dtype = DType::kFloat32;
+  std::span<const std::int64_t> dims;
+  std::span<const std::byte> bytes;
+};
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  std::span<const std::int64_t> dims;
+  std::span<std::byte> bytes;
+};
+
+/// A tensor with memory of its own, or sharing it with copies (copying a Tensor is cheap and shares the data;
+/// clone() makes the data its own). Rows are contiguous, element (i, j) of [H, W] is at i * W + j; little-endian.
+/// Memory is 64-byte aligned when made here. Threads: as std::shared_ptr to the data.
+class Tensor {
+ public:
+  /// An empty float32 tensor of shape [0].
+  Tensor();
+  /// Zeroed. Errors: those of element_count; kResourceExhausted when memory is not to be had.
+  static Result<Tensor> create(DType dtype, Dims dims);
+  /// `bytes` must be as many as the shape needs: kCorrupt otherwise, with both numbers.
+  static Result<Tensor> from_bytes(DType dtype, Dims dims, std::span<const std::byte> bytes);
+  /// For values of our own whose shape is right by construction (checked).
+  template <class T>
+  static Tensor of(Dims dims, std::span<const T> values) {
+    auto tensor = from_bytes(DTypeOf<T>::value, std::move(dims), std::as_bytes(values));
+    MORU_CHECK(tensor.has_value());
+    return std::move(*tensor);
+  }
+  template <class T>
+  static Tensor of(Dims dims, std::initializer_list<T> values) {
+    return of<T>(std::move(dims), std::span<const T>(values.begin(), values.size()));
+  }
+  template <class T>
+  static Tensor scalar(T value) {
+    return of<T>({}, {value});
+  }
+
+  DType dtype() const { return dtype_; }
+  const Dims& dims() const { return dims_; }
+  std::size_t rank() const { return dims_.size(); }
+  std::int64_t count() const { return count_; }
+  std::span<const std::byte> bytes() const { return {data_.get(), size_bytes()}; }
+  std::span<std::byte> mutable_bytes() { return {data_.get(), size_bytes()}; }
+  std::size_t size_bytes() const { return static_cast<std::size_t>(count_) * size_of(dtype_); }
+
+  /// The elements as T, which must be the tensor's type (checked always: a wrong type is a bug here).
+  template <class T>
+  std::span<const T> data() const {
+    MORU_CHECK(DTypeOf<T>::value == dtype_);
+    return {reinterpret_cast<const T*>(data_.get()), static_cast<std::size_t>(count_)};
+  }
+  template <class T>
+  std::span<T> mutable_data() {
+    MORU_CHECK(DTypeOf<T>::value == dtype_);
+    return {reinterpret_cast<T*>(data_.get()), static_cast<std::size_t>(count_)};
+  }
+
+  ConstTensorView view() const { return {dtype_, dims_, bytes()}; }
+  TensorView mutable_view() { return {dtype_, dims_, mutable_bytes()}; }
+
+  Tensor clone() const;
+  /// The same data under another shape of as many elements (checked).
+  Tensor reshaped(Dims dims) const;
+
+ private:
+  DType dtype_ = DType::kFloat32;
+  Dims dims_;
+  std::int64_t count_ = 0;
+  std::shared_ptr<std::byte> data_;
+};
+
+/// Same type, shape and bytes.
+bool same_bits(const Tensor& a, const Tensor& b);
+
+}  // namespace moru::model
