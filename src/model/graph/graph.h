@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph: what a model computes. Values (tensors by name) joined by nodes (ops with attributes).
 //
-// Invariants (checked by verify()): each value has one producer (a node, a graph input or an initializer); nodes stand
+// Invariants (checked by verify() of model/ops/verify.h): each value has one producer (a node, a graph input or an initializer); nodes stand
 // in an order in which every input is produced before it is used; names are unique and not empty.
 // Threads: a graph has one owner; a const graph may be read from several threads.
 #pragma once
@@ -112,14 +112,5 @@ Result<std::int64_t> int_attribute(const Node& node, std::string_view name, std:
 Result<float> float_attribute(const Node& node, std::string_view name, float fallback);
 Result<std::string> string_attribute(const Node& node, std::string_view name, std::string fallback);
 Result<std::vector<std::int64_t>> ints_attribute(const Node& node, std::string_view name, std::vector<std::int64_t> fallback);
-
-/// Checks the invariants above, that every op is known, and that the count of inputs and outputs and the names and
-/// types of attributes fit the op's schema. Errors: kInvalidArgument or kUnsupported (unknown op), naming the node.
-/// (Declared here, defined in model/ops: it reads the op table.)
-Status verify(const Graph& graph);
-
-/// Infers the types of all values from inputs and initializers; a type that is already there must agree.
-/// Errors: kInvalidArgument naming the node. (Defined in model/ops.)
-Status infer_shapes(Graph& graph);
 
 }  // namespace moru::model

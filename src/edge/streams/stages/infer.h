@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The infer stage's control surface: the agent puts models in and takes statistics out while the stream runs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/histogram.h"
+#include "core/result.h"
+#include "edge/streams/stage.h"
+#include "model/formats/bundle/model_card.h"
+#include "runtime/backends/backend.h"
+#include "wire/messages.h"
+
+namespace moru::edge {
+
+/// A model that is loaded, warmed up and ready. One user at a time.
+struct LoadedModel {
+  std::int64_t release = 0;
+  model::ModelCard card;
+  std::unique_ptr<runtime::Session> session;
+};
+
+struct InferenceStats {
+  std::uint64_t items = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t labelled = 0;
+  std::uint64_t right = 0;  ///< arg max equals the item's reference class
+  std::int64_t p99_ns = 0;
+};
+
+/// Where the model of a stream sits. swap() takes effect at an item's boundary: no item is missed and none is run by
+/// half of each model. Threads: all functions from any thread; the stage takes what it needs for each item.
+class ModelSlot final : public Resource {
+ public:
+  /// Puts a model in as the current one (null: none); the old one is returned, kept warm for a return.
+  std::shared_ptr<LoadedModel> swap(std::shared_ptr<LoadedModel> model);
+  /// Runs `candidate` beside the current model on the same items from now on (null: ends it), without deciding
+  /// anything; its statistics begin at zero. It runs after the item has been passed on, so alerts are not delayed.
+  void set_shadow(std::shared_ptr<LoadedModel> candidate);
+  wire::ShadowStats shadow_stats() const;
+  /// Of the current model since it was swapped in.
+  InferenceStats stats() const;
+  bool has_model() const;
+
+  /// For the stage.
+  struct Taken {
+    std::shared_ptr<LoadedModel> current;
+    std::shared_ptr<LoadedModel> shadow;
+  };
+  Taken take() const;
+  void count(const std::shared_ptr<LoadedModel>& model, bool ok, bool labelled, bool right, TimeNs duration);
+  struct ShadowResult {
+    bool ok = false;
+    bool agree = false;
+    bool labelled = false;
+    bool current_right = false;
+    bool candidate_right = false;
+    TimeNs current_ns = 0;
+    TimeNs candidate_ns = 0;
+  };
+  void count_shadow(const std::shared_ptr<LoadedModel>& candidate, const ShadowResult& result);
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<LoadedModel> current_;
+  std::shared_ptr<LoadedModel> shadow_;
+  InferenceStats stats_;
+  wire::ShadowStats shadow_stats_;
+  Histogram current_ns_;
+  Histogram shadow_current_ns_;
+  Histogram shadow_candidate_ns_;
+};
+
+}  // namespace moru::edge

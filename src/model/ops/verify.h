@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/result.h"
+#include "model/graph/graph.h"
+
+namespace moru::model {
+
+/// Checks the graph's invariants (model/graph/graph.h), that every op is known, and that the count of inputs and
+/// outputs and the names and types of attributes fit the op's schema. Errors: kInvalidArgument or kUnsupported (unknown
+/// op), naming the node.
+Status verify(const Graph& graph);
+
+/// Infers the types of all values from inputs and initializers; a type that is already there must agree.
+/// Errors: kInvalidArgument naming the node.
+Status infer_shapes(Graph& graph);
+
+}  // namespace moru::model

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// An HTTPS client for what is too big or too early for MQTT: joining, artefacts. The one file that knows libcurl is
+// http.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/result.h"
+
+namespace moru::wire {
+
+struct HttpOptions {
+  Path ca_file;           ///< trusted CA; must be set unless `insecure`
+  Path certificate_file;  ///< client certificate; empty: none
+  Path key_file;
+  /// Only to fetch the CA certificate whose fingerprint is then compared with the token's.
+  bool insecure = false;
+  std::string bearer;  ///< "Authorization: Bearer ..."; empty: none
+  TimeNs timeout = 30 * kSecond;
+  std::uint64_t max_response_bytes = std::uint64_t{1} << 30U;
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::string body;
+};
+
+/// Any status is a response; only a failed exchange is an error: kUnavailable (nobody answers), kDeadlineExceeded,
+/// kCorrupt (TLS: certificate not trusted), kResourceExhausted (too big). The body is JSON unless it is empty.
+Result<HttpResponse> http_get(const std::string& url, const HttpOptions& options);
+Result<HttpResponse> http_post(const std::string& url, std::string_view body, const HttpOptions& options);
+Result<HttpResponse> http_put(const std::string& url, std::string_view body, const HttpOptions& options);
+
+/// The body when the status is 2xx, else an error made of the response's {"error": "..."} text: 400, 422 kInvalidArgument,
+/// 401, 403 kInvalidArgument, 404 kNotFound, 409, 410 kInvalidArgument, 503 kUnavailable, else kInternal.
+Result<std::string> expect_success(Result<HttpResponse> response, std::string_view where);
+
+/// Downloads to `path`, resuming a part that is there (HTTP range), until `size` bytes are there. Atomic: the file has
+/// its name only when whole.
+Status http_download(const std::string& url, const Path& path, std::uint64_t size, const HttpOptions& options);
+
+}  // namespace moru::wire
