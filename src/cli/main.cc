@@ -50,9 +50,10 @@ void Progress::update(std::uint64_t done, std::string_view note) {
   const double left = share > 0 ? seconds / share - seconds : 0.0;
   constexpr int kWidth = 24;
   const auto filled = static_cast<std::size_t>(share * kWidth);
-  write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} [{}{}] {:3.0f} %  {:.0f}/s  {} left  {}", title_, std::string(filled, '#'),
-                                       std::string(kWidth - filled, '.'), share * 100, seconds > 0 ? static_cast<double>(done) / seconds : 0.0,
-                                       human_duration_ns(static_cast<TimeNs>(left * 1e9)), note));
+  write_all(STDERR_FILENO,
+            fmt::format("\r\x1b[K{} [{}{}] {:3.0f} %  {:.0f}/s  {} left  {}", title_, std::string(filled, '#'),
+                        std::string(kWidth - filled, '.'), share * 100, seconds > 0 ? static_cast<double>(done) / seconds : 0.0,
+                        human_duration_ns(static_cast<TimeNs>(left * 1e9)), note));
 }
 
 int exit_code(const Error& error) {
@@ -77,7 +78,9 @@ int run_main(int argc, char** argv) {
   install_stop_signals();
   set_log_sink(text_log_sink());
   set_log_level(LogLevel::kWarn);
-  CLI::App app("Moru makes AI models small enough for the edge, proves that they are still right and fast, and runs them on fleets of nodes.", "moru");
+  CLI::App app(
+      "Moru makes AI models small enough for the edge, proves that they are still right and fast, and runs them on fleets of nodes.",
+      "moru");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("moru ") + MORU_VERSION);
   app.set_help_all_flag("--help-all", "Print the help of every command");

@@ -22,9 +22,9 @@ namespace moru::cli {
 enum ExitCode : int {
   kDone = 0,
   kFailed = 1,
-  kUsage = 2,       ///< wrong usage or bad input
-  kNotMet = 3,      ///< a budget or gate was not met
-  kMissing = 4,     ///< something needed is missing; the message says how to get it
+  kUsage = 2,    ///< wrong usage or bad input
+  kNotMet = 3,   ///< a budget or gate was not met
+  kMissing = 4,  ///< something needed is missing; the message says how to get it
   kInterrupted = 130,
 };
 

@@ -40,7 +40,8 @@ struct Copier {
     auto node = std::make_shared<ConfigNode>();
     node->where = fmt::format("{}:{}", name, from.Mark().line + 1);
     if (depth > kMaxDepth || ++nodes > kMaxNodes) {
-      return fail(ErrorCode::kResourceExhausted, fmt::format("{}: found more than {} levels or {} values, expected fewer", node->where, kMaxDepth, kMaxNodes));
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("{}: found more than {} levels or {} values, expected fewer", node->where, kMaxDepth, kMaxNodes));
     }
     if (from.IsScalar()) {
       node->kind = ConfigNode::Kind::kScalar;
@@ -62,7 +63,8 @@ struct Copier {
   Status copy_fields(const YAML::Node& from, int depth, ConfigNode& node) {
     for (const auto& field : from) {
       const auto where = fmt::format("{}:{}", name, field.first.Mark().line + 1);
-      if (!field.first.IsScalar()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a field name that is no word, expected a word", where));
+      if (!field.first.IsScalar())
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a field name that is no word, expected a word", where));
       const std::string& key = field.first.Scalar();
       for (const auto& [other, value] : node.fields) {
         if (other == key) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found field '{}' twice, expected it once", where, key));
@@ -97,7 +99,8 @@ std::optional<T> parse_number(const std::string& text) {
 }  // namespace
 
 Result<ConfigObject> ConfigObject::parse(std::string_view text, std::string name) {
-  if (text.size() > kMaxBytes) return fail(ErrorCode::kResourceExhausted, fmt::format("{}: found {} bytes, expected at most {}", name, text.size(), kMaxBytes));
+  if (text.size() > kMaxBytes)
+    return fail(ErrorCode::kResourceExhausted, fmt::format("{}: found {} bytes, expected at most {}", name, text.size(), kMaxBytes));
   try {
     const YAML::Node root = YAML::Load(std::string(text));
     MORU_ASSIGN_OR_RETURN(auto node, (Copier{name}.copy(root, 0)));
@@ -268,8 +271,8 @@ Status ConfigReader::finish() {
   if (error_) return fail(*error_);
   for (const auto& key : object_.keys()) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}'{}, expected one of {}", object_.find(key)->where(), key,
-                                                         did_you_mean(key, known_), fmt::join(known_, ", ")));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}'{}, expected one of {}", object_.find(key)->where(),
+                                                         key, did_you_mean(key, known_), fmt::join(known_, ", ")));
   }
   return {};
 }

@@ -69,9 +69,10 @@ Error errno_error(std::string_view what, const Path& path) {
 Result<std::string> read_file(const Path& path, std::uint64_t max_bytes) {
   const FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return fail(errno_error("open", path));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return fail(errno_error("stat", path));
-  if (S_ISDIR(info.st_mode)) return fail(ErrorCode::kInvalidArgument, fmt::format("open '{}': found a folder, expected a file", path.string()));
+  if (S_ISDIR(info.st_mode))
+    return fail(ErrorCode::kInvalidArgument, fmt::format("open '{}': found a folder, expected a file", path.string()));
   std::string bytes;
   if (info.st_size > 0) bytes.reserve(std::min<std::uint64_t>(static_cast<std::uint64_t>(info.st_size), max_bytes) + 1);
   // Reads to the end instead of trusting st_size: files under /proc have size 0.
@@ -87,7 +88,8 @@ Result<std::string> read_file(const Path& path, std::uint64_t max_bytes) {
     }
     if (got == 0) return bytes;
     if (bytes.size() > max_bytes) {
-      return fail(ErrorCode::kResourceExhausted, fmt::format("read '{}': found more than {} bytes, expected at most that", path.string(), max_bytes));
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("read '{}': found more than {} bytes, expected at most that", path.string(), max_bytes));
     }
   }
 }
@@ -141,9 +143,10 @@ TempFolder::~TempFolder() {
 Result<MappedFile> MappedFile::open(const Path& path) {
   const FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return fail(errno_error("open", path));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return fail(errno_error("stat", path));
-  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::kInvalidArgument, fmt::format("open '{}': found no regular file, expected one", path.string()));
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorCode::kInvalidArgument, fmt::format("open '{}': found no regular file, expected one", path.string()));
   if (info.st_size == 0) return MappedFile(nullptr, 0);
   const auto size = static_cast<std::size_t>(info.st_size);
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);

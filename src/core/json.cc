@@ -37,7 +37,8 @@ Result<Json> parse_json(std::string_view text, std::string_view where) {
   }
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} bytes that are not JSON, expected a JSON value", where, text.size()));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: found {} bytes that are not JSON, expected a JSON value", where, text.size()));
   }
   return value;
 }

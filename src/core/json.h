@@ -24,9 +24,11 @@ Result<Json> parse_json(std::string_view text, std::string_view where);
 template <class T>
 Result<T> json_field(const Json& object, std::string_view key, std::string_view where) {
   const auto missing = [&](std::string_view expected) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: field '{}' is missing or of the wrong type, expected {}", where, key, expected));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: field '{}' is missing or of the wrong type, expected {}", where, key, expected));
   };
-  if (!object.is_object()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected an object", where, object.type_name()));
+  if (!object.is_object())
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected an object", where, object.type_name()));
   const auto it = object.find(key);
   if constexpr (std::is_same_v<T, Json>) {
     if (it == object.end()) return missing("a value");

@@ -59,7 +59,8 @@ void log_write(LogLevel level, std::string_view message, std::initializer_list<L
 
 LogSink text_log_sink() {
   return [](const LogRecord& record) {
-    std::string line = fmt::format("{} {:5} {}", format_utc(system_clock().wall_now()).substr(11, 12), level_name(record.level), record.message);
+    std::string line =
+        fmt::format("{} {:5} {}", format_utc(system_clock().wall_now()).substr(11, 12), level_name(record.level), record.message);
     for (const auto& field : record.fields) line += fmt::format(" {}={}", field.key, field.value);
     write_line(std::move(line));
   };

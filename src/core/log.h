@@ -70,9 +70,9 @@ void log_pairs(LogLevel level, std::string_view message, std::string_view ka, co
 }  // namespace moru
 
 /// A macro only so that arguments are not evaluated when the level is off.
-#define MORU_LOG(level, ...)                                                     \
-  do {                                                                           \
-    if (::moru::log_enabled(::moru::LogLevel::level)) {                          \
-      ::moru::detail::log_pairs(::moru::LogLevel::level, __VA_ARGS__);           \
-    }                                                                            \
+#define MORU_LOG(level, ...)                                           \
+  do {                                                                 \
+    if (::moru::log_enabled(::moru::LogLevel::level)) {                \
+      ::moru::detail::log_pairs(::moru::LogLevel::level, __VA_ARGS__); \
+    }                                                                  \
   } while (false)

@@ -53,7 +53,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 /// Only async-signal-safe calls: the parent may have threads.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, int output, const char* folder, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, int output, const char* folder,
+                         pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
   sigset_t none;
@@ -218,7 +219,7 @@ std::optional<Path> find_program(const std::string& name) {
 
 void install_stop_signals() {
   if (g_stop_pipe[0] < 0 && ::pipe2(g_stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) std::abort();
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
@@ -231,7 +232,8 @@ bool stop_requested() { return g_stop != 0; }
 void request_stop() {
   g_stop = 1;
   const char byte = 1;
-  if (g_stop_pipe[1] >= 0) [[maybe_unused]] const auto written = ::write(g_stop_pipe[1], &byte, 1);
+  if (g_stop_pipe[1] >= 0) [[maybe_unused]]
+    const auto written = ::write(g_stop_pipe[1], &byte, 1);
 }
 
 bool wait_for_stop(TimeNs timeout) {
@@ -252,8 +254,8 @@ Result<int> free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const bool bound =
+      ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   const auto error = errno_error("bind", "127.0.0.1");
   ::close(fd);
   if (!bound) return fail(error);

@@ -19,8 +19,6 @@ std::string_view to_string(ErrorCode code) {
   return "unknown";
 }
 
-Error Error::in(std::string_view where) const {
-  return Error{code, std::string(where) + ": " + message};
-}
+Error Error::in(std::string_view where) const { return Error{code, std::string(where) + ": " + message}; }
 
 }  // namespace moru

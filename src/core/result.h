@@ -47,9 +47,7 @@ using Status = Result<void>;
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
   return std::unexpected<Error>(Error{code, std::move(message)});
 }
-[[nodiscard]] inline std::unexpected<Error> fail(Error error) {
-  return std::unexpected<Error>(std::move(error));
-}
+[[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
 
 }  // namespace moru
 
@@ -57,35 +55,33 @@ using Status = Result<void>;
 #define MORU_CONCAT(a, b) MORU_CONCAT_INNER(a, b)
 
 /// Returns the error of `expr` (a Status or Result) to the caller, if it has one.
-#define MORU_RETURN_IF_ERROR(expr)                                       \
-  do {                                                                   \
-    if (auto moru_status = (expr); !moru_status) {                       \
-      return ::moru::fail(std::move(moru_status).error());               \
-    }                                                                    \
+#define MORU_RETURN_IF_ERROR(expr)                         \
+  do {                                                     \
+    if (auto moru_status = (expr); !moru_status) {         \
+      return ::moru::fail(std::move(moru_status).error()); \
+    }                                                      \
   } while (false)
 
 /// The same, with "where: " in front of the message.
-#define MORU_RETURN_IF_ERROR_IN(where, expr)                             \
-  do {                                                                   \
-    if (auto moru_status = (expr); !moru_status) {                       \
-      return ::moru::fail(moru_status.error().in(where));                \
-    }                                                                    \
+#define MORU_RETURN_IF_ERROR_IN(where, expr)              \
+  do {                                                    \
+    if (auto moru_status = (expr); !moru_status) {        \
+      return ::moru::fail(moru_status.error().in(where)); \
+    }                                                     \
   } while (false)
 
-#define MORU_ASSIGN_OR_RETURN_IMPL(result, decl, expr)                   \
-  auto result = (expr);                                                  \
-  if (!result) return ::moru::fail(std::move(result).error());           \
+#define MORU_ASSIGN_OR_RETURN_IMPL(result, decl, expr)         \
+  auto result = (expr);                                        \
+  if (!result) return ::moru::fail(std::move(result).error()); \
   decl = std::move(*result)
 
 /// `MORU_ASSIGN_OR_RETURN(auto bytes, read_file(path));`
-#define MORU_ASSIGN_OR_RETURN(decl, expr) \
-  MORU_ASSIGN_OR_RETURN_IMPL(MORU_CONCAT(moru_result_, __LINE__), decl, expr)
+#define MORU_ASSIGN_OR_RETURN(decl, expr) MORU_ASSIGN_OR_RETURN_IMPL(MORU_CONCAT(moru_result_, __LINE__), decl, expr)
 
-#define MORU_ASSIGN_OR_RETURN_IN_IMPL(result, where, decl, expr)         \
-  auto result = (expr);                                                  \
-  if (!result) return ::moru::fail(result.error().in(where));            \
+#define MORU_ASSIGN_OR_RETURN_IN_IMPL(result, where, decl, expr) \
+  auto result = (expr);                                          \
+  if (!result) return ::moru::fail(result.error().in(where));    \
   decl = std::move(*result)
 
 /// The same, with "where: " in front of the message.
-#define MORU_ASSIGN_OR_RETURN_IN(where, decl, expr) \
-  MORU_ASSIGN_OR_RETURN_IN_IMPL(MORU_CONCAT(moru_result_, __LINE__), where, decl, expr)
+#define MORU_ASSIGN_OR_RETURN_IN(where, decl, expr) MORU_ASSIGN_OR_RETURN_IN_IMPL(MORU_CONCAT(moru_result_, __LINE__), where, decl, expr)
