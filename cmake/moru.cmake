@@ -4,7 +4,7 @@
 # Flags that ride on every target of ours and on nobody else's.
 add_library(moru_flags INTERFACE)
 target_compile_features(moru_flags INTERFACE cxx_std_23)
-target_include_directories(moru_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(moru_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
 target_compile_options(moru_flags INTERFACE -fvisibility=hidden -ffp-contract=off)
 if(MORU_WARNINGS)
   target_compile_options(moru_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wundef -Wnon-virtual-dtor -Werror)

@@ -35,8 +35,8 @@ struct PlotInterval {
 
 struct PlotAxis {
   std::string title;
-  std::optional<double> min;
-  std::optional<double> max;
+  std::optional<double> min = std::nullopt;
+  std::optional<double> max = std::nullopt;
   bool logarithmic = false;
 };
 
@@ -44,8 +44,8 @@ struct Plot {
   std::string title;
   PlotAxis x;
   PlotAxis y;
-  std::vector<PlotSeries> series;
-  std::vector<PlotMark> marks;
+  std::vector<PlotSeries> series = {};
+  std::vector<PlotMark> marks = {};
 };
 
 /// The <style> element that plots need, once a page.
