@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/graph/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "core/random.h"
+
+namespace moru::model {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view kEverything = R"(graph "tiny \"net\"" {
+  opset 13
+  meta "producer" = "moru"
+  meta "labels" = "a\nb\t\x01"
+  input x: float32[N, 1, 28, ?]
+  input "onnx::weird name": float32[*]
+  init w = float32[2, 1, 1, 1] {0.1, -0}
+  init empty = int64[0] {}
+  init flag = bool[2] {true, false}
+  y: float32[N, 2, 28, ?] = Conv(x, w, _) {dilations = [1, 1], group = 1, kernel_shape = [1, 1]} as conv1
+  z, _, "_" = Mystery(y, "onnx::weird name") {a = 1.0, b = "s", c = [0.5, 1e-05], d = ["p", "q"], e = ints[], f = floats[], g = strings[], h = int8[2] {-1, 1}}
+  "output": ?[3] = com.example::Other() as "as"
+  output z
+  output "output"
+}
+)";
+
+TEST(Text, RoundTripOfEveryConstruct) {
+  const auto graph = parse_text(kEverything);
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_EQ(to_text(*graph), kEverything);
+  EXPECT_EQ(graph->name, "tiny \"net\"");
+  EXPECT_EQ(graph->metadata[1].second, "a\nb\t\x01");
+  EXPECT_EQ(graph->nodes()[0].inputs[2], kNoValue);
+  EXPECT_EQ(graph->nodes()[1].outputs[1], kNoValue);
+  EXPECT_EQ(graph->nodes()[2].domain, "com.example");
+  EXPECT_EQ(graph->nodes()[2].name, "as");
+  EXPECT_FALSE(graph->value(graph->inputs[1]).type.shape.has_value());
+  const Attributes& attributes = graph->nodes()[1].attributes;
+  EXPECT_EQ(std::get<float>(attributes.at("a")), 1.0F);
+  EXPECT_THAT(std::get<std::vector<float>>(attributes.at("c")), ElementsAre(0.5F, 1e-5F));
+  EXPECT_TRUE(std::holds_alternative<std::vector<float>>(attributes.at("f")));
+  EXPECT_EQ(std::get<Tensor>(attributes.at("h")).dtype(), DType::kInt8);
+}
+
+TEST(Text, BlanksAndCommentsDoNotMatter) {
+  const auto graph = parse_text("graph \"g\"{input x:float32[2]#c }\n y=Relu(x)output y}");
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_EQ(to_text(*graph), "graph \"g\" {\n  opset 13\n  input x: float32[2]\n  y = Relu(x)\n  output y\n}\n");
+}
+
+TEST(Text, FloatsKeepTheirBits) {
+  Rng rng(7);
+  std::vector<float> floats = {
+      0.0F, -0.0F, INFINITY, -INFINITY, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), NAN};
+  std::vector<double> doubles = {-0.0, std::numeric_limits<double>::denorm_min(), std::bit_cast<double>(0xfff0000000000001ULL)};
+  for (int i = 0; i < 2000; ++i) {
+    floats.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(rng.next())));
+    doubles.push_back(std::bit_cast<double>(rng.next()));
+  }
+  const Tensor a = Tensor::of<float>({std::ssize(floats)}, floats);
+  const Tensor b = Tensor::of<double>({std::ssize(doubles)}, doubles);
+  for (const Tensor& tensor : {a, b}) {
+    const auto back = parse_tensor_text(to_text(tensor));
+    ASSERT_TRUE(back.has_value()) << back.error().message;
+    EXPECT_TRUE(same_bits(*back, tensor));
+  }
+}
+
+TEST(Text, EveryElementTypeRoundTrips) {
+  for (const std::string_view text :
+       {"int8[2] {-128, 127}", "uint8[1] {255}", "int16[1] {-32768}", "uint16[1] {65535}", "int32[1] {-2147483648}",
+        "uint32[1] {4294967295}", "int64[2] {-9223372036854775808, 9223372036854775807}", "uint64[1] {18446744073709551615}",
+        "bool[] {true}", "float64[1, 1] {0.1}", "float32[0, 3] {}"}) {
+    const auto tensor = parse_tensor_text(text);
+    ASSERT_TRUE(tensor.has_value()) << tensor.error().message;
+    EXPECT_EQ(to_text(*tensor), text);
+  }
+}
+
+TEST(Text, BigInitializersCanBeLeftOut) {
+  Graph graph;
+  graph.outputs = {graph.add_initializer("w", Tensor::of<float>({3}, {1, 2, 3}))};
+  const std::string text = to_text(graph, {.max_elements = 2});
+  EXPECT_THAT(text, HasSubstr("init w = float32[3] <sha256 "));
+  const auto back = parse_text(text);
+  ASSERT_FALSE(back.has_value());
+  EXPECT_THAT(back.error().message, HasSubstr("values of this tensor were left out"));
+}
+
+struct BadInput {
+  std::string_view text;
+  std::string_view message;
+};
+
+class BadText : public testing::TestWithParam<BadInput> {};
+
+TEST_P(BadText, IsRefusedWithLineAndColumn) {
+  const auto graph = parse_text(GetParam().text);
+  ASSERT_FALSE(graph.has_value());
+  EXPECT_EQ(graph.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(graph.error().message, StartsWith(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, BadText,
+    testing::Values(
+        BadInput{"", "1:1: found the end of the text, expected 'graph'"},
+        BadInput{"graph g {}", "1:7: found g, expected a string in quotes"},
+        BadInput{"graph \"g\" {", "1:12: found the end of the text, expected '}' at the end of the graph"},
+        BadInput{"graph \"g\" {} x", "1:14: found x, expected the end of the text"},
+        BadInput{"graph \"g", "1:7: found a string without end"}, BadInput{"graph \"g\\q\"", "1:7: found an unknown escape"},
+        BadInput{"graph \"g\\x0z\"", "1:7: found a bad \\x escape"}, BadInput{"graph \"g\" { \x01", "1:13: found byte 0x01"},
+        BadInput{"graph \"g\" {\n input x\n input x }", "3:8: found a second value 'x', expected a new name"},
+        BadInput{"graph \"g\" {\n y = Relu(x) }", "2:11: found 'x', expected a value that is made above"},
+        BadInput{"graph \"g\" {\n y = Relu(y) }", "2:11: found 'y', expected a value that is made above"},
+        BadInput{"graph \"g\" { input \"\" }", "1:19: found an empty name"}, BadInput{"graph \"g\" { output y }", "1:20: found 'y'"},
+        BadInput{"graph \"g\" { input x: float[2] }", "1:22: found float, expected an element type"},
+        BadInput{"graph \"g\" { input x: float32[-2] }", "1:30: found -2, expected an extent of 0 or more"},
+        BadInput{"graph \"g\" { input x: float32[99999999999999999999] }", "1:30: found 99999999999999999999, expected a whole number"},
+        BadInput{"graph \"g\" { init w = float32[2] {1} }", "1:33: found 1 elements, expected 2"},
+        BadInput{"graph \"g\" { init w = float32[9999999, 9999999] {1} }", "1:48: shape [9999999, 9999999]"},
+        BadInput{"graph \"g\" { init w = int8[1] {128} }", "1:31: found 128, expected a whole number that fits"},
+        BadInput{"graph \"g\" { init w = uint8[1] {-1} }", "1:32: found -1"},
+        BadInput{"graph \"g\" { init w = int8[1] {nan} }", "1:31: found nan"},
+        BadInput{"graph \"g\" { init w = float32[1] {1e99} }", "1:34: found 1e99, expected a number that fits"},
+        BadInput{"graph \"g\" { init w = float32[1] {1x} }", "1:34: found 1x"},
+        BadInput{"graph \"g\" { init w = bool[1] {1} }", "1:31: found 1, expected true"},
+        BadInput{"graph \"g\" { init w = float32[1] {nan(0x1)} }", "1:38: found 0x1, expected the bits of a NaN"},
+        BadInput{"graph \"g\" { init w = float32[1] {nan(0x)} }", "1:38: found 0x, expected the bits of a NaN"},
+        BadInput{"graph \"g\" { y = Op() {a = 1, a = 2} }", "1:30: found a second attribute 'a'"},
+        BadInput{"graph \"g\" { y = Op() {a = []} }", "1:28: found an empty list"},
+        BadInput{"graph \"g\" { y = Op() {a = [1, 1.0]} }", "1:31: found an element of another kind"},
+        BadInput{"graph \"g\" { y = Op() {a = [[[[1]]]]} }", "1:28: found '[', expected an int"},
+        BadInput{"graph \"g\" { y = Op() {a = [int8[1] {1}]} }", "1:28: found an element of another kind"},
+        BadInput{"graph \"g\" { y = Op() {a} }", "1:24: found '}', expected '='"}, BadInput{"graph \"g\" { = Op() }", "1:13: found '='"},
+        BadInput{"graph \"g\" { opset -1 }", "1:19: found -1, expected an opset number"},
+        BadInput{"graph \"g\" { y = Op( }", "1:21: found '}', expected the name"}));
+
+TEST(Text, EveryPrefixIsRefusedWithoutHarm) {
+  for (std::size_t size = 0; size + 2 < kEverything.size(); ++size)
+    EXPECT_FALSE(parse_text(kEverything.substr(0, size)).has_value()) << size;
+}
+
+TEST(Text, FlippedBytesAreReadOrRefused) {
+  Rng rng(3);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text(kEverything);
+    for (int i = 0; i < 3; ++i) text[rng.below(text.size())] = static_cast<char>(rng.below(256));
+    const auto graph = parse_text(text);
+    if (!graph) {
+      EXPECT_EQ(graph.error().code, ErrorCode::kInvalidArgument) << graph.error().message;
+      continue;
+    }
+    const std::string written = to_text(*graph);
+    const auto again = parse_text(written);
+    ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << written;
+    EXPECT_EQ(to_text(*again), written);
+  }
+}
+
+}  // namespace
+}  // namespace moru::model
