@@ -62,6 +62,19 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 80;
+  std::string out = "'";
+  for (const char c : text.substr(0, kMaxBytes)) {
+    if (c >= ' ' && c <= '~') {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out + (text.size() > kMaxBytes ? "...'" : "'");
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   double value = static_cast<double>(bytes);

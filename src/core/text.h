@@ -20,6 +20,10 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 
+/// Text from outside as it may stand in a message: in single quotes, bytes that are not printable ASCII as \xNN, and no
+/// more than its first 80 bytes.
+std::string quoted(std::string_view text);
+
 /// "1.2 MB", "340 B": decimal units.
 std::string human_bytes(std::uint64_t bytes);
 /// "850 us", "1.24 ms", "12.0 s", "3 min 05 s".
