@@ -60,11 +60,12 @@ Status Line::start_hub() {
   const Path folder = options_.home / "hub";
   MORU_RETURN_IF_ERROR(make_folders(folder, 0700));
   const Path ready = wire::hub_ready_file(folder);
-  MORU_ASSIGN_OR_RETURN(auto hub, Process::start({.arguments = {(options_.programs / "moru").string(), "hub", "serve", "--home",
-                                                                folder.string(), "--port", std::to_string(options_.port)},
-                                                  .environment = {},
-                                                  .output_file = options_.home / "hub.log",
-                                                  .working_folder = {}}));
+  MORU_ASSIGN_OR_RETURN(
+      auto hub, Process::start({.arguments = {(options_.programs / "moru").string(), "hub", "serve", "--home", folder.string(), "--port",
+                                              std::to_string(options_.port), "--release-key", options_.release_key.string()},
+                                .environment = {},
+                                .output_file = options_.home / "hub.log",
+                                .working_folder = {}}));
   hub_ = std::move(hub);
   const auto serving = [&]() -> Result<bool> {
     MORU_RETURN_IF_ERROR(check_alive());

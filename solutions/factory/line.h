@@ -18,9 +18,10 @@
 namespace moru::factory {
 
 struct LineOptions {
-  Path home;      ///< state of hub and nodes: home/hub, home/node-1, ...; must be empty or absent
-  Path programs;  ///< folder of moru and moru-agent
-  Path dataset;   ///< folder of the IDX files whose test part is replayed
+  Path home;         ///< state of hub and nodes: home/hub, home/node-1, ...; must be empty or absent
+  Path programs;     ///< folder of moru and moru-agent
+  Path dataset;      ///< folder of the IDX files whose test part is replayed
+  Path release_key;  ///< public key (PEM) that releases must be signed with
   int nodes = 2;
   double rate_hz = 200.0;
   double swap_fraction = 0.02;
