@@ -162,7 +162,7 @@ TEST(Config, IsReadFromSeveralThreads) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&right, copy = *object] {
       for (int i = 0; i < 1000; ++i) {
-        if (copy.find("a")->items().size() == 3 && copy.find("b")->find("c")->as_integer() == 5) ++right;
+        if (copy.find("a")->items().size() == 3 && copy.find("b")->find("c")->as_integer().value_or(0) == 5) ++right;
       }
     });
   }
