@@ -16,11 +16,12 @@ namespace moru::edge {
 
 using FieldValue = std::variant<std::int64_t, double, std::string, model::Tensor>;
 
-/// One item: a sequence number from its source, the time it happened, and named fields (few: a flat list).
+/// One item: a sequence number from its source, the time it happened, and named fields (few: a flat list). A name with a
+/// dot in it ("tensor.mean") is a note from one stage to another; sinks leave it out.
 struct Item {
   std::uint64_t sequence = 0;  ///< from 1, per source
   TimeNs event_time = 0;       ///< wall clock, nanoseconds
-  TimeNs emitted = 0;          ///< monotonic, when the source emitted it; for latency
+  TimeNs emitted = 0;          ///< monotonic, when it was due at the source, or else emitted; latency counts from here
   std::vector<std::pair<std::string, FieldValue>> fields;
 
   const FieldValue* find(std::string_view name) const;

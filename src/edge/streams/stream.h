@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config.h"
@@ -21,6 +24,7 @@ struct StreamSpec {
   struct StageEntry {
     std::string name;   ///< unique in the stream; also the field's name in messages
     std::string stage;  ///< of all_stages()
+    const StageSpec* spec;
     ConfigObject options;
     std::vector<std::string> inputs;  ///< names of the stages it reads from; empty for the source
     std::int64_t queue = 64;          ///< items its input queue holds
@@ -30,29 +34,47 @@ struct StreamSpec {
   std::vector<StageEntry> stages;  ///< in the order of the file; checked: names known, no cycle, one source at least
 };
 
-/// Reads and checks a stream file; everything that can be wrong is found here, with its line.
-Result<StreamSpec> read_stream(const ConfigObject& document);
+/// Reads and checks a stream file; everything that can be wrong is found here, each mistake on a line of its own with
+/// file and line: fields, stage names, their options, inputs, cycles.
+Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const StageSpec* const> table = all_stages());
+
+/// Puts values where `text` has `${name}`. A value is put in as a number when it is one, else as a quoted YAML text, so
+/// nothing in it can change the file's structure. A name without a value, or a value that no place asks for, is an error.
+Result<std::string> fill_parameters(std::string_view text, const std::map<std::string, std::string>& values, std::string_view where);
+
+/// What one stage did with its items. Links and stages are counted apart: a link holds items between stages.
+struct StageCounts {
+  std::string name;
+  std::uint64_t consumed = 0;                                  ///< taken from its inputs (0 for a source)
+  std::uint64_t emitted = 0;                                   ///< handed on, once per item however many read it
+  std::vector<std::pair<std::string, std::uint64_t>> dropped;  ///< reason -> count; "error: ..." when process() failed
+};
 
 struct StreamState {
-  std::string state;  ///< "running", "draining", "finished", "failed: ..."
-  std::uint64_t items = 0;
-  std::uint64_t missed = 0;  ///< items whose time had come but that the source could not emit in time (queue full beyond its schedule)
+  /// "running", "waiting for a release", "draining", "finished" (everything has passed all stages), "failed: ..."
+  std::string state;
+  std::uint64_t items = 0;   ///< emitted by the sources
+  std::uint64_t missed = 0;  ///< items that were due and that a source could never hand on
   double items_per_second = 0.0;
   std::int64_t latency_p50_ns = 0;  ///< source to the end of the last sink
   std::int64_t latency_p99_ns = 0;
-  std::vector<wire::LinkLedger> ledger;
+  std::vector<wire::LinkLedger> ledger;  ///< one a link, each a snapshot that adds up
+  std::vector<StageCounts> stages;
   std::string last_error;
 };
 
 /// A running stream: one thread a stage, parked when idle. Threads: all functions from any thread.
 class Stream {
  public:
+  /// Opens every stage and starts. The sources begin when every stage is prepared. Errors: those of the stages' open().
   static Result<std::unique_ptr<Stream>> start(StreamSpec spec, StageContext context);
   virtual ~Stream() = default;  ///< stops and joins
   virtual StreamState state() const = 0;
   virtual void drain_at(std::uint64_t items) = 0;
-  /// Ends the source, lets everything in flight pass, closes all stages.
+  /// Ends the sources, lets everything in flight pass, closes all stages. An item in a stage that waits for something
+  /// from outside is dropped("stopped") and counted there.
   virtual void stop() = 0;
+  /// Nothing runs any more: it has finished, was stopped or has failed.
   virtual bool finished() const = 0;
 };
 

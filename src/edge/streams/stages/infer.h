@@ -2,10 +2,10 @@
 // The infer stage's control surface: the agent puts models in and takes statistics out while the stream runs.
 #pragma once
 
-#include <atomic>
-#include <functional>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 
 #include "core/histogram.h"
 #include "core/result.h"
@@ -51,6 +51,9 @@ class ModelSlot final : public Resource {
     std::shared_ptr<LoadedModel> shadow;
   };
   Taken take() const;
+  /// take(), once there is a current model; without one when a stop is asked for first.
+  Taken wait(const std::stop_token& stop) const;
+  /// What does not belong to the current model (or candidate) any more is not counted.
   void count(const std::shared_ptr<LoadedModel>& model, bool ok, bool labelled, bool right, TimeNs duration);
   struct ShadowResult {
     bool ok = false;
@@ -65,6 +68,7 @@ class ModelSlot final : public Resource {
 
  private:
   mutable std::mutex mutex_;
+  mutable std::condition_variable_any changed_;
   std::shared_ptr<LoadedModel> current_;
   std::shared_ptr<LoadedModel> shadow_;
   InferenceStats stats_;
