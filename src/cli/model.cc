@@ -11,12 +11,14 @@
 #include "model/formats/bundle/model_card.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
+#include "trust/keys.h"
 
 namespace moru::cli {
 namespace {
 
 struct Options {
   std::string path;
+  std::string key;
   bool print = false;
   std::int64_t max_elements = 64;
   Format format = Format::kText;
@@ -193,12 +195,12 @@ Json files_json(const model::BundleHeader& header) {
   return list;
 }
 
-std::string bundle_text(const model::Bundle& bundle, const model::ModelCard& card, const Options& options, std::size_t size) {
+std::string bundle_text(const model::Bundle& bundle, const model::ModelCard& card, std::string_view path, std::size_t size,
+                        std::string_view signature) {
   const model::BundleHeader& header = bundle.header();
-  std::string out =
-      fmt::format("{}: bundle {} version {}, {}, {}\n", options.path, header.name, header.version, header.created, human_bytes(size));
+  std::string out = fmt::format("{}: bundle {} version {}, {}, {}\n", path, header.name, header.version, header.created, human_bytes(size));
   out += fmt::format("digest        sha256:{}\n", bundle.digest());
-  out += "signature     not checked: no key was given\n";
+  out += fmt::format("signature     {}\n", signature);
   for (const model::BundleFile& file : header.files) {
     out += fmt::format("file          {}: {} for {}, {}, sha256:{}\n", file.name, file.format, file.target, human_bytes(file.size),
                        file.sha256);
@@ -218,16 +220,27 @@ std::string bundle_text(const model::Bundle& bundle, const model::ModelCard& car
   return out;
 }
 
+/// Showing runs nothing, so a bundle of anybody may be shown without a key; the output says that it was not checked.
+Result<std::optional<trust::PublicKey>> read_key(const Options& options) {
+  if (options.key.empty()) return std::optional<trust::PublicKey>();
+  MORU_ASSIGN_OR_RETURN(const std::string pem, read_file(options.key, 1U << 20U));
+  MORU_ASSIGN_OR_RETURN(trust::PublicKey key, trust::PublicKey::from_pem(pem, options.key));
+  return std::optional(std::move(key));
+}
+
 Outcome show_bundle(std::string_view bytes, const Options& options) {
   if (options.print) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a bundle, expected an ONNX model for --print", options.path));
   }
-  // Showing runs nothing, so a bundle of anybody may be shown; the output says that the signature was not checked.
-  const model::Verifier unchecked = [](std::string_view, std::string_view) -> Status { return {}; };
-  MORU_ASSIGN_OR_RETURN(const model::Bundle bundle, model::Bundle::open(bytes, unchecked, options.path));
+  MORU_ASSIGN_OR_RETURN(const auto key, read_key(options));
+  const model::Verifier verify = [&](std::string_view message, std::string_view signature) {
+    return key ? key->verify(message, signature) : Status();
+  };
+  MORU_ASSIGN_OR_RETURN(const model::Bundle bundle, model::Bundle::open(bytes, verify, options.path));
+  const auto signature = key ? "by key " + key->id() : std::string("not checked");
   MORU_ASSIGN_OR_RETURN(const model::ModelCard card, model::read_card(bundle.header().card, options.path + ": card"));
   if (options.format == Format::kText) {
-    print_text(bundle_text(bundle, card, options, bytes.size()));
+    print_text(bundle_text(bundle, card, options.path, bytes.size(), signature));
     return kDone;
   }
   MORU_ASSIGN_OR_RETURN(const Json card_json, parse_json(bundle.header().card, options.path));
@@ -235,7 +248,7 @@ Outcome show_bundle(std::string_view bytes, const Options& options) {
               {"format", "moru"},
               {"size_bytes", bytes.size()},
               {"digest", bundle.digest()},
-              {"signature", "not checked"},
+              {"signature", signature},
               {"name", bundle.header().name},
               {"version", bundle.header().version},
               {"created", bundle.header().created},
@@ -257,10 +270,11 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   CLI::App* command =
       app.add_subcommand("show", "Show what a model or a bundle holds: inputs, outputs, ops, parameters, MACs, size, quantisation");
   command->add_option("model", options.path, "An .onnx model or a .moru bundle")->required();
+  command->add_option("--key", options.key, "A public key (PEM) that must have signed the bundle");
   command->add_flag("--print", options.print, "Print the graph in text form");
   command->add_option("--max-elements", options.max_elements, "With --print: larger initializers as a digest only; -1 prints all");
   add_format_option(*command, &options.format);
-  command->footer("Example:\n  moru model show model.onnx --format json");
+  command->footer("Example:\n  moru model show model.onnx --format json\n  moru model show line.moru --key release.pub.pem");
   command->callback([run] { *run = [] { return show(options); }; });
 }
 
