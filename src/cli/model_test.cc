@@ -4,19 +4,35 @@
 
 #include "core/digest.h"
 #include "core/json.h"
+#include "core/process.h"
 #include "model/formats/bundle/bundle.h"
 #include "model/formats/bundle/model_card.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "model/ops/verify.h"
-#include "tests/support/program.h"
 #include "trust/keys.h"
 
 namespace moru::cli {
 namespace {
 
-using moru::testing::run_program;
 using ::testing::HasSubstr;
+
+struct ProgramRun {
+  int code = -1;
+  std::string output;  ///< stdout and stderr
+};
+
+ProgramRun run_moru(const std::vector<std::string>& arguments) {
+  ProcessOptions options;
+  options.arguments = {"sh", "-c", "exec \"$0\" \"$@\" 2>&1", MORU_PROGRAM};
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  const auto run = run_and_capture(options, 60 * kSecond);
+  if (!run) {
+    ADD_FAILURE() << run.error().message;
+    return {};
+  }
+  return {run->status.code, run->output};
+}
 
 class ModelShow : public ::testing::Test {
  protected:
@@ -69,7 +85,7 @@ class ModelShow : public ::testing::Test {
 };
 
 TEST_F(ModelShow, CountsWhatAModelHolds) {
-  const auto run = run_program("moru", {"model", "show", write_model(), "--format", "json"});
+  const auto run = run_moru({"model", "show", write_model(), "--format", "json"});
   ASSERT_EQ(run.code, 0) << run.output;
   const auto json = parse_json(run.output, "output");
   ASSERT_TRUE(json.has_value()) << run.output;
@@ -86,7 +102,7 @@ TEST_F(ModelShow, CountsWhatAModelHolds) {
 }
 
 TEST_F(ModelShow, SpeaksToPeople) {
-  const auto run = run_program("moru", {"model", "show", write_model()});
+  const auto run = run_moru({"model", "show", write_model()});
   ASSERT_EQ(run.code, 0) << run.output;
   EXPECT_THAT(run.output, HasSubstr("input         x: float32[N, 1, 4, 4]\n"));
   EXPECT_THAT(run.output, HasSubstr("ops           4 nodes: Conv 1, Flatten 1, Gemm 1, Relu 1\n"));
@@ -94,7 +110,7 @@ TEST_F(ModelShow, SpeaksToPeople) {
 }
 
 TEST_F(ModelShow, PrintsTheTextForm) {
-  const auto run = run_program("moru", {"model", "show", write_model(), "--print"});
+  const auto run = run_moru({"model", "show", write_model(), "--print"});
   ASSERT_EQ(run.code, 0) << run.output;
   const auto graph = model::parse_text(run.output);
   ASSERT_TRUE(graph.has_value()) << graph.error().message << "\n" << run.output;
@@ -105,12 +121,12 @@ TEST_F(ModelShow, ShowsABundle) {
   const auto key = trust::SigningKey::generate();
   ASSERT_TRUE(key.has_value());
   const auto path = write_bundle(*key);
-  const auto text = run_program("moru", {"model", "show", path});
+  const auto text = run_moru({"model", "show", path});
   ASSERT_EQ(text.code, 0) << text.output;
   EXPECT_THAT(text.output, HasSubstr("bundle line version 3"));
   EXPECT_THAT(text.output, HasSubstr("signature     not checked"));
   EXPECT_THAT(text.output, HasSubstr("labels        2: shirt, bag?[2J\n"));
-  const auto run = run_program("moru", {"model", "show", path, "--format", "json"});
+  const auto run = run_moru({"model", "show", path, "--format", "json"});
   ASSERT_EQ(run.code, 0) << run.output;
   const auto json = parse_json(run.output, "output");
   ASSERT_TRUE(json.has_value()) << run.output;
@@ -124,29 +140,28 @@ TEST_F(ModelShow, ChecksTheSignatureWithAKey) {
   const auto other = trust::SigningKey::generate();
   ASSERT_TRUE(key.has_value() && other.has_value());
   const auto path = write_bundle(*key);
-  const auto right = run_program("moru", {"model", "show", path, "--key", write("right.pem", key->public_key().to_pem())});
+  const auto right = run_moru({"model", "show", path, "--key", write("right.pem", key->public_key().to_pem())});
   EXPECT_EQ(right.code, 0) << right.output;
   EXPECT_THAT(right.output, HasSubstr("signature     by key " + key->public_key().id()));
-  const auto wrong = run_program("moru", {"model", "show", path, "--key", write("wrong.pem", other->public_key().to_pem())});
+  const auto wrong = run_moru({"model", "show", path, "--key", write("wrong.pem", other->public_key().to_pem())});
   EXPECT_EQ(wrong.code, 2) << wrong.output;
 }
 
 TEST_F(ModelShow, SaysInOneSentenceWhatIsWrongWithAFile) {
-  const auto one_sentence = [](const moru::testing::ProgramRun& run, std::string_view part) {
+  const auto one_sentence = [](const ProgramRun& run, std::string_view part) {
     EXPECT_EQ(run.code, 2) << run.output;
     EXPECT_THAT(run.output, HasSubstr(part));
     EXPECT_EQ(std::ranges::count(run.output, '\n'), 1) << run.output;
   };
-  one_sentence(run_program("moru", {"model", "show", (folder_.path() / "none.onnx").string()}), "No such file");
-  one_sentence(run_program("moru", {"model", "show", folder_.path().string()}), "found a folder");
-  one_sentence(run_program("moru", {"model", "show", write("text.onnx", "not a model")}), "not ONNX");
-  one_sentence(run_program("moru", {"model", "show", write("short.moru", "MORUBDL1")}), "cut short");
+  one_sentence(run_moru({"model", "show", (folder_.path() / "none.onnx").string()}), "No such file");
+  one_sentence(run_moru({"model", "show", folder_.path().string()}), "found a folder");
+  one_sentence(run_moru({"model", "show", write("text.onnx", "not a model")}), "not ONNX");
+  one_sentence(run_moru({"model", "show", write("short.moru", "MORUBDL1")}), "cut short");
   const auto key = trust::SigningKey::generate();
   ASSERT_TRUE(key.has_value());
   const auto bytes = read_file(write_bundle(*key));
   ASSERT_TRUE(bytes.has_value());
-  one_sentence(run_program("moru", {"model", "show", write("flipped.moru", bytes->substr(0, bytes->size() - 1) + "L")}),
-               "its bytes were changed");
+  one_sentence(run_moru({"model", "show", write("flipped.moru", bytes->substr(0, bytes->size() - 1) + "L")}), "its bytes were changed");
 }
 
 }  // namespace
