@@ -21,7 +21,10 @@ struct HttpOptions {
   /// Only to fetch the CA certificate whose fingerprint is then compared with the token's.
   bool insecure = false;
   std::string bearer;  ///< "Authorization: Bearer ..."; empty: none
+  /// For the whole exchange; for a download, the longest time without a byte.
   TimeNs timeout = 30 * kSecond;
+  /// Asked now and then, at least once a second; true ends the exchange with kCancelled. May be empty.
+  std::function<bool()> cancelled;
   std::uint64_t max_response_bytes = std::uint64_t{1} << 30U;
 };
 
@@ -30,8 +33,10 @@ struct HttpResponse {
   std::string body;
 };
 
+/// `url` is https:// always. Proxies of the environment are not used: a node talks to its hub directly. Threads: any.
+///
 /// Any status is a response; only a failed exchange is an error: kUnavailable (nobody answers), kDeadlineExceeded,
-/// kCorrupt (TLS: certificate not trusted), kResourceExhausted (too big). The body is JSON unless it is empty.
+/// kCorrupt (TLS: certificate not trusted), kResourceExhausted (too big), kCancelled. The body is JSON unless it is empty.
 Result<HttpResponse> http_get(const std::string& url, const HttpOptions& options);
 Result<HttpResponse> http_post(const std::string& url, std::string_view body, const HttpOptions& options);
 Result<HttpResponse> http_put(const std::string& url, std::string_view body, const HttpOptions& options);
@@ -40,8 +45,9 @@ Result<HttpResponse> http_put(const std::string& url, std::string_view body, con
 /// 401, 403 kInvalidArgument, 404 kNotFound, 409, 410 kInvalidArgument, 503 kUnavailable, else kInternal.
 Result<std::string> expect_success(Result<HttpResponse> response, std::string_view where);
 
-/// Downloads to `path`, resuming a part that is there (HTTP range), until `size` bytes are there. Atomic: the file has
-/// its name only when whole.
+/// Downloads to `path`, resuming a part that is there (`path`.part; HTTP range), until `size` bytes are there. Atomic:
+/// the file has its name only when whole. A broken exchange is kUnavailable and leaves the part for the next call.
+/// What the bytes are is for the caller to check: a wrong file must be removed by him.
 Status http_download(const std::string& url, const Path& path, std::uint64_t size, const HttpOptions& options);
 
 }  // namespace moru::wire

@@ -74,10 +74,10 @@ std::string_view to_string(DeploymentPhase phase);
 struct NodeState {
   std::string node;
   std::string agent_version;
-  std::string machine;           ///< "x86_64, AMD EPYC, 2 cores"
-  TimeNs time = 0;               ///< wall clock
-  std::int64_t generation = 0;   ///< of the Desired that this state answers
-  std::int64_t release = 0;      ///< current; 0: none yet
+  std::string machine;          ///< "x86_64, AMD EPYC, 2 cores"
+  TimeNs time = 0;              ///< wall clock
+  std::int64_t generation = 0;  ///< of the Desired that this state answers
+  std::int64_t release = 0;     ///< current; 0: none yet
   std::string release_name;
   struct DeploymentState {
     std::string id;

@@ -18,9 +18,9 @@ struct MqttOptions {
   std::string host = "127.0.0.1";
   int port = 0;
   std::string client_id;
-  Path ca_file;           ///< PEM
-  Path certificate_file;  ///< PEM
-  Path key_file;          ///< PEM
+  Path ca_file;            ///< PEM
+  Path certificate_file;   ///< PEM
+  Path key_file;           ///< PEM
   std::string will_topic;  ///< empty: no last will
   std::string will_payload;
   std::vector<std::string> subscriptions;  ///< renewed at every connection, QoS 1
