@@ -5,7 +5,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <set>
 
 #include "core/text.h"
 
@@ -61,14 +63,14 @@ struct Copier {
   }
 
   Status copy_fields(const YAML::Node& from, int depth, ConfigNode& node) {
+    std::set<std::string> seen;
     for (const auto& field : from) {
       const auto where = fmt::format("{}:{}", name, field.first.Mark().line + 1);
       if (!field.first.IsScalar())
         return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a field name that is no word, expected a word", where));
       const std::string& key = field.first.Scalar();
-      for (const auto& [other, value] : node.fields) {
-        if (other == key) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found field '{}' twice, expected it once", where, key));
-      }
+      if (!seen.insert(key).second)
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found field '{}' twice, expected it once", where, key));
       MORU_ASSIGN_OR_RETURN(auto child, copy(field.second, depth + 1));
       node.fields.emplace_back(key, std::move(child));
     }
@@ -80,20 +82,24 @@ Error expected(const ConfigObject& object, std::string_view what) {
   return Error{ErrorCode::kInvalidArgument, fmt::format("{}: {}, expected {}", object.where(), object.found(), what)};
 }
 
+/// The whole text as a decimal number, whatever the locale; no "inf", no "nan", no hexadecimal.
 template <class T>
-std::optional<T> parse_number(const std::string& text) {
-  if (text.empty() || text.front() == ' ') return std::nullopt;
-  char* end = nullptr;
-  errno = 0;
+std::optional<T> parse_number(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   T value{};
-  if constexpr (std::is_same_v<T, double>) {
-    value = std::strtod(text.c_str(), &end);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>) {
     if (!std::isfinite(value)) return std::nullopt;
-  } else {
-    value = std::strtoll(text.c_str(), &end, 10);
   }
-  if (errno != 0 || end != text.c_str() + text.size()) return std::nullopt;
   return value;
+}
+
+/// "rate_hz between 0.001 and 1000", "rate_hz of at least 1".
+std::string range_text(std::string_view key, NumberRange range) {
+  if (!std::isfinite(range.max)) return fmt::format("{} of at least {}", key, range.min);
+  if (!std::isfinite(range.min)) return fmt::format("{} of at most {}", key, range.max);
+  return fmt::format("{} between {} and {}", key, range.min, range.max);
 }
 
 }  // namespace
@@ -102,11 +108,18 @@ Result<ConfigObject> ConfigObject::parse(std::string_view text, std::string name
   if (text.size() > kMaxBytes)
     return fail(ErrorCode::kResourceExhausted, fmt::format("{}: found {} bytes, expected at most {}", name, text.size(), kMaxBytes));
   try {
-    const YAML::Node root = YAML::Load(std::string(text));
-    MORU_ASSIGN_OR_RETURN(auto node, (Copier{name}.copy(root, 0)));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}:{}: found a second document, expected one a file", name, documents[1].Mark().line + 1));
+    }
+    MORU_ASSIGN_OR_RETURN(auto node, (Copier{name}.copy(documents.empty() ? YAML::Node() : documents[0], 0)));
     return ConfigObject(std::move(node));
   } catch (const YAML::Exception& error) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}, expected YAML", name, error.mark.line + 1, error.msg));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: found {}, expected YAML", name, error.mark.line + 1, error.msg));
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: found text that the YAML reader refuses ({}), expected YAML", name, error.what()));
   }
 }
 
@@ -157,9 +170,9 @@ Result<std::string> ConfigObject::as_string() const {
 }
 
 Result<std::int64_t> ConfigObject::as_integer() const {
-  const auto value = is_scalar() && !node_->quoted ? parse_number<long long>(node_->scalar) : std::nullopt;
+  const auto value = is_scalar() && !node_->quoted ? parse_number<std::int64_t>(node_->scalar) : std::nullopt;
   if (!value) return fail(expected(*this, "a whole number"));
-  return std::int64_t{*value};
+  return *value;
 }
 
 Result<double> ConfigObject::as_number() const {
@@ -185,7 +198,9 @@ void ConfigReader::note(Error error) {
 std::optional<ConfigObject> ConfigReader::take(std::string_view key, bool must) {
   known_.emplace_back(key);
   auto found = object_.find(key);
-  if (!found && must) note(Error{ErrorCode::kInvalidArgument, fmt::format("{}: found no field '{}', expected it", object_.where(), key)});
+  if (!found && must && !missing_) {
+    missing_ = Error{ErrorCode::kInvalidArgument, fmt::format("{}: found no field '{}', expected it", object_.where(), key)};
+  }
   return found;
 }
 
@@ -210,7 +225,7 @@ void ConfigReader::number(std::string_view key, T* out, NumberRange range, bool 
     }
   }();
   if (value && (static_cast<double>(*value) < range.min || static_cast<double>(*value) > range.max)) {
-    value = fail(expected(*found, fmt::format("{} between {:g} and {:g}", key, range.min, range.max)));
+    value = fail(expected(*found, range_text(key, range)));
   }
   keep(value, out);
 }
@@ -274,6 +289,7 @@ Status ConfigReader::finish() {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}'{}, expected one of {}", object_.find(key)->where(),
                                                          key, did_you_mean(key, known_), fmt::join(known_, ", ")));
   }
+  if (missing_) return fail(*missing_);
   return {};
 }
 

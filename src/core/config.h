@@ -88,7 +88,7 @@ class ConfigReader {
   /// One of a few words.
   void choice(std::string_view key, std::string* out, std::vector<std::string> words, bool must = false);
 
-  /// The first mistake, or an unknown field with the nearest known one.
+  /// The first wrong value; else an unknown field with the nearest known one; else the first missing field.
   Status finish();
 
  private:
@@ -102,6 +102,7 @@ class ConfigReader {
   ConfigObject object_;
   std::vector<std::string> known_;
   std::optional<Error> error_;
+  std::optional<Error> missing_;  ///< told last: a misspelt field explains it better
 };
 
 /// The common head of every declared thing: apiVersion moru.dev/v1, kind, metadata.name, spec.

@@ -42,11 +42,26 @@ Status write_all(int fd, std::string_view bytes, const Path& path) {
   return {};
 }
 
-Status write_and_sync(const Path& path, std::string_view bytes, unsigned mode) {
-  const FileHandle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file.valid()) return fail(errno_error("create", path));
-  MORU_RETURN_IF_ERROR(write_all(file.get(), bytes, path));
-  if (::fsync(file.get()) != 0) return fail(errno_error("fsync", path));
+/// Makes a file that did not exist. A name may be taken by the leftover of a process that had this one's id and lost
+/// its power, so the next number is tried; errors speak of `path`, the name that the caller knows.
+Result<std::pair<int, Path>> create_beside(const Path& path) {
+  static std::atomic<unsigned> counter{0};
+  constexpr int kTries = 1000;
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  for (int i = 0; i < kTries; ++i) {
+    Path temporary = folder / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) return std::pair(fd, std::move(temporary));
+    if (errno != EEXIST) break;
+  }
+  return fail(errno_error("create", path));
+}
+
+Status write_and_sync(int fd, std::string_view bytes, unsigned mode, const Path& path) {
+  // Not by open(): the umask would take bits away.
+  if (::fchmod(fd, mode) != 0) return fail(errno_error("set the mode of", path));
+  MORU_RETURN_IF_ERROR(write_all(fd, bytes, path));
+  if (::fsync(fd) != 0) return fail(errno_error("fsync", path));
   return {};
 }
 
@@ -102,16 +117,16 @@ Status sync_folder(const Path& path) {
 }
 
 Status write_file_atomic(const Path& path, std::string_view bytes, unsigned mode) {
-  static std::atomic<unsigned> counter{0};
-  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
-  const Path temporary = folder / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
-  auto status = write_and_sync(temporary, bytes, mode);
+  MORU_ASSIGN_OR_RETURN(const auto created, create_beside(path));
+  const auto& [fd, temporary] = created;
+  const FileHandle file(fd);
+  auto status = write_and_sync(fd, bytes, mode, path);
   if (status && ::rename(temporary.c_str(), path.c_str()) != 0) status = fail(errno_error("rename to", path));
   if (!status) {
     ::unlink(temporary.c_str());
     return status;
   }
-  return sync_folder(folder);
+  return sync_folder(path.has_parent_path() ? path.parent_path() : Path("."));
 }
 
 Status make_folders(const Path& path, unsigned mode) {

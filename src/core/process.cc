@@ -52,11 +52,27 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
-/// Only async-signal-safe calls: the parent may have threads.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, int output, const char* folder,
-                         pid_t parent) {
+/// What a child needs, made before fork(): after it only async-signal-safe calls are allowed, as the parent may have threads.
+struct ChildPlan {
+  const char* program;
+  char* const* arguments;
+  char* const* environment;
+  const char* folder;  ///< null: the parent's
+  int out;             ///< becomes stdout; -1: inherited
+  int err;             ///< becomes stderr; -1: inherited
+  int report;          ///< where errno goes when the program cannot be started; closed by a successful exec
+  pid_t parent;
+};
+
+[[noreturn]] void give_up(int report) {
+  const int number = errno;
+  [[maybe_unused]] const auto written = ::write(report, &number, sizeof number);
+  ::_exit(127);
+}
+
+[[noreturn]] void become(const ChildPlan& plan) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
+  if (::getppid() != plan.parent) ::_exit(127);  // the parent died before prctl
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -64,31 +80,58 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   // Ctrl-C on a terminal reaches the whole foreground group; children are stopped by their parent, in order.
   ::setpgid(0, 0);
   const int null = ::open("/dev/null", O_RDONLY);
-  if (null >= 0) ::dup2(null, STDIN_FILENO);
-  if (output >= 0) {
-    ::dup2(output, STDOUT_FILENO);
-    ::dup2(output, STDERR_FILENO);
+  if (null > STDIN_FILENO) {
+    ::dup2(null, STDIN_FILENO);
+    ::close(null);
   }
-  if (folder != nullptr && ::chdir(folder) != 0) ::_exit(127);
-  ::execve(program, arguments, environment);
-  ::_exit(127);
+  if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
+  if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
+  if (plan.folder != nullptr && ::chdir(plan.folder) != 0) give_up(plan.report);
+  ::execve(plan.program, plan.arguments, plan.environment);
+  give_up(plan.report);
 }
 
-Result<pid_t> fork_child(const ProcessOptions& options, int output) {
+/// Waits until the child has become its program; the errno of what failed, 0 when nothing did.
+int wait_for_exec(pid_t pid, int report) {
+  int number = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(report, &number, sizeof number);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof number) return 0;
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return number;
+}
+
+Result<pid_t> fork_child(const ProcessOptions& options, int out, int err) {
   if (options.arguments.empty()) return fail(ErrorCode::kInvalidArgument, "start process: found no program name, expected one");
   const auto program = find_program(options.arguments[0]);
-  if (!program) return fail(ErrorCode::kNotFound, fmt::format("start '{}': no such program in PATH; install it", options.arguments[0]));
+  if (!program)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("start '{}': found no such program, expected it in PATH; install it", options.arguments[0]));
   auto arguments = options.arguments;
   auto environment = child_environment(options);
   const auto argument_pointers = pointers(arguments);
   const auto environment_pointers = pointers(environment);
-  const std::string path = program->string();
+  // Absolute, because the child may change its folder first.
+  const std::string path = std::filesystem::absolute(*program).string();
   const std::string folder = options.working_folder ? options.working_folder->string() : std::string();
-  const pid_t parent = ::getpid();
+  int report[2];
+  if (::pipe2(report, O_CLOEXEC) != 0) return fail(errno_error("pipe for", path));
+  const ChildPlan plan{
+      path.c_str(), argument_pointers.data(), environment_pointers.data(), folder.empty() ? nullptr : folder.c_str(), out, err, report[1],
+      ::getpid()};
   const pid_t pid = ::fork();
-  if (pid < 0) return fail(errno_error("fork for", path));
-  if (pid == 0) {
-    become(path.c_str(), argument_pointers.data(), environment_pointers.data(), output, folder.empty() ? nullptr : folder.c_str(), parent);
+  if (pid == 0) become(plan);
+  const Error fork_error = errno_error("fork for", path);
+  ::close(report[1]);
+  const int exec_error = pid > 0 ? wait_for_exec(pid, report[0]) : 0;
+  ::close(report[0]);
+  if (pid < 0) return fail(fork_error);
+  if (exec_error != 0) {
+    errno = exec_error;
+    return fail(errno_error(folder.empty() ? "start" : fmt::format("start (in folder '{}')", folder), path));
   }
   return pid;
 }
@@ -97,10 +140,36 @@ int g_stop_pipe[2] = {-1, -1};
 volatile sig_atomic_t g_stop = 0;
 
 void on_stop_signal(int signal) {
+  const int saved = errno;  // the interrupted code may be about to read it
   if (g_stop != 0 && signal == SIGINT) ::_exit(130);
   g_stop = 1;
   const char byte = 1;
   [[maybe_unused]] const auto written = ::write(g_stop_pipe[1], &byte, 1);
+  errno = saved;
+}
+
+/// For poll(): rounded up, so that the last wait does not spin, and never beyond an int.
+int poll_timeout_ms(TimeNs left) {
+  if (left <= 0) return 0;
+  return static_cast<int>(std::min<TimeNs>(left / kMillisecond + 1, 3'600'000));
+}
+
+/// Reads `fd` to its end into `out`. Errors: kDeadlineExceeded, kResourceExhausted, kIo.
+Status read_until(int fd, TimeNs deadline, std::size_t max_bytes, std::string* out) {
+  std::array<char, 65536> buffer{};
+  while (true) {
+    const TimeNs left = deadline - system_clock().steady_now();
+    if (left <= 0) return fail(ErrorCode::kDeadlineExceeded, "did not end in time");
+    pollfd waiter{fd, POLLIN, 0};
+    const int ready = ::poll(&waiter, 1, poll_timeout_ms(left));
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    const ssize_t got = ready > 0 ? ::read(fd, buffer.data(), buffer.size()) : -1;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(errno_error("read the output of", "child"));
+    if (got == 0) return {};
+    out->append(buffer.data(), static_cast<std::size_t>(got));
+    if (out->size() > max_bytes) return fail(ErrorCode::kResourceExhausted, fmt::format("wrote more than {}", human_bytes(max_bytes)));
+  }
 }
 
 }  // namespace
@@ -111,10 +180,15 @@ Result<Process> Process::start(const ProcessOptions& options) {
     output = ::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (output < 0) return fail(errno_error("open", *options.output_file));
   }
-  auto pid = fork_child(options, output);
+  auto pid = fork_child(options, output, output);
   if (output >= 0) ::close(output);
   if (!pid) return fail(pid.error());
   return Process(*pid);
+}
+
+Result<Process> Process::start_with_stdout(const ProcessOptions& options, int out) {
+  MORU_ASSIGN_OR_RETURN(const pid_t pid, fork_child(options, out, -1));
+  return Process(pid);
 }
 
 Process::Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)), status_(other.status_) {}
@@ -169,50 +243,43 @@ void Process::send_signal(int signal) {
 
 Result<Captured> run_and_capture(const ProcessOptions& options, TimeNs timeout) {
   constexpr std::size_t kMaxOutput = 16U << 20U;
+  const std::string name = options.arguments.empty() ? "?" : options.arguments[0];
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("pipe for", options.arguments.empty() ? "?" : options.arguments[0]));
-  ProcessOptions piped = options;
-  piped.output_file = Path(fmt::format("/proc/self/fd/{}", ends[1]));
-  auto child = Process::start(piped);
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("pipe for", name));
+  auto child = Process::start_with_stdout(options, ends[1]);
   ::close(ends[1]);
-  if (!child) {
-    ::close(ends[0]);
-    return fail(child.error());
-  }
   Captured captured;
+  Status status;
   const TimeNs deadline = system_clock().steady_now() + timeout;
-  std::array<char, 65536> buffer{};
-  while (true) {
-    const TimeNs left = deadline - system_clock().steady_now();
-    pollfd waiter{ends[0], POLLIN, 0};
-    const int ready = left > 0 ? ::poll(&waiter, 1, static_cast<int>(left / kMillisecond) + 1) : 0;
-    if (ready < 0 && errno == EINTR) continue;
-    const ssize_t got = ready > 0 ? ::read(ends[0], buffer.data(), buffer.size()) : -1;
-    if (got > 0) captured.output.append(buffer.data(), static_cast<std::size_t>(got));
-    if (got == 0) break;
-    if (got < 0 || captured.output.size() > kMaxOutput) {
-      ::close(ends[0]);
-      child->stop(0);
-      return fail(ErrorCode::kDeadlineExceeded,
-                  fmt::format("'{}': did not end within {}, or wrote more than 16 MiB", options.arguments[0], human_duration_ns(timeout)));
-    }
-  }
+  if (child) status = read_until(ends[0], deadline, kMaxOutput, &captured.output);
   ::close(ends[0]);
-  const auto status = child->wait_for(std::max<TimeNs>(deadline - system_clock().steady_now(), kSecond));
-  captured.status = status ? *status : child->stop(0);
-  return captured;
+  if (!child) return fail(child.error());
+  if (status) {
+    if (const auto ended = child->wait_for(std::max<TimeNs>(deadline - system_clock().steady_now(), 0))) {
+      captured.status = *ended;
+      return captured;
+    }
+    status = fail(ErrorCode::kDeadlineExceeded, "did not end in time");
+  }
+  child->stop(0);
+  return fail(status.error().code,
+              fmt::format("'{}': {}, expected it to end within {}", name, status.error().message, human_duration_ns(timeout)));
 }
 
 std::optional<Path> find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) {
-    return ::access(name.c_str(), X_OK) == 0 ? std::optional<Path>(name) : std::nullopt;
-  }
+  // access() alone would take a folder of that name.
+  const auto runnable = [](const Path& candidate) {
+    std::error_code error;
+    return ::access(candidate.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(candidate, error);
+  };
+  if (name.empty()) return std::nullopt;
+  if (name.find('/') != std::string::npos) return runnable(name) ? std::optional<Path>(name) : std::nullopt;
   const char* path = std::getenv("PATH");
   const std::string folders = std::string(path != nullptr ? path : "/usr/bin:/bin") + ":/usr/sbin:/sbin";
   for (const auto folder : split(folders, ':')) {
     if (folder.empty()) continue;
     Path candidate = Path(folder) / name;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (runnable(candidate)) return candidate;
   }
   return std::nullopt;
 }
@@ -242,7 +309,7 @@ bool wait_for_stop(TimeNs timeout) {
     const TimeNs left = deadline - system_clock().steady_now();
     if (left <= 0) return false;
     pollfd waiter{g_stop_pipe[0], POLLIN, 0};
-    ::poll(&waiter, g_stop_pipe[0] >= 0 ? 1 : 0, static_cast<int>(std::min<TimeNs>(left / kMillisecond + 1, 1000)));
+    ::poll(&waiter, g_stop_pipe[0] >= 0 ? 1 : 0, poll_timeout_ms(std::min(left, kSecond)));
   }
   return true;
 }

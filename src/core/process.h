@@ -27,11 +27,14 @@ struct ExitStatus {
   int signal = 0;  ///< 0: it ended by itself
 };
 
+struct Captured;
+
 /// One child process. It is killed when the object dies, and by the kernel when the thread that started it ends
 /// (PR_SET_PDEATHSIG), so start long-lived children from a thread that lives as long. Threads: one owner.
 class Process {
  public:
-  /// Errors: kNotFound when there is no such program, kIo otherwise.
+  /// Returns when the child has become the program. Errors: kNotFound when there is no such program or folder, kIo
+  /// when it cannot be started (its format, permissions).
   static Result<Process> start(const ProcessOptions& options);
   Process(Process&& other) noexcept;
   Process& operator=(Process&& other) noexcept;
@@ -47,12 +50,15 @@ class Process {
   void send_signal(int signal);
 
  private:
+  friend Result<Captured> run_and_capture(const ProcessOptions& options, TimeNs timeout);
   explicit Process(pid_t pid) : pid_(pid) {}
+  static Result<Process> start_with_stdout(const ProcessOptions& options, int out);
   pid_t pid_ = -1;
   std::optional<ExitStatus> status_;
 };
 
-/// Runs a program to its end and returns what it wrote to stdout (at most 16 MiB). stderr is inherited.
+/// Runs a program to its end and returns what it wrote to stdout. stderr is inherited; output_file is ignored.
+/// Errors: those of Process::start; kDeadlineExceeded; kResourceExhausted above 16 MiB. The child is killed then.
 struct Captured {
   ExitStatus status;
   std::string output;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace moru {
@@ -31,7 +32,8 @@ std::optional<std::string> nearest_name(std::string_view word, std::span<const s
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
+    // A word that shares no letter is no slip of the pen, however short it is.
+    if (distance < best_distance && distance < std::max(word.size(), candidate.size())) {
       best_distance = distance;
       best = &candidate;
     }
@@ -80,17 +82,22 @@ std::string human_bytes(std::uint64_t bytes) {
   double value = static_cast<double>(bytes);
   for (const char* unit : {"kB", "MB", "GB"}) {
     value /= 1000.0;
-    if (value < 1000.0) return fmt::format("{:.1f} {}", value, unit);
+    if (value < 999.95) return fmt::format("{:.1f} {}", value, unit);  // above, one decimal would read "1000.0"
   }
   return fmt::format("{:.1f} TB", value / 1000.0);
 }
 
 std::string human_duration_ns(std::int64_t ns) {
   const auto value = static_cast<double>(ns);
-  if (ns < 1'000'000) return fmt::format("{:.0f} us", value / 1e3);
-  if (ns < 1'000'000'000) return fmt::format("{:.2f} ms", value / 1e6);
-  if (ns < 60'000'000'000) return fmt::format("{:.1f} s", value / 1e9);
-  const std::int64_t seconds = ns / 1'000'000'000;
+  if (ns < 0)
+    return "-" + human_duration_ns(ns == std::numeric_limits<std::int64_t>::min() ? std::numeric_limits<std::int64_t>::max() : -ns);
+  // Each limit is where rounding would reach the next unit.
+  if (ns < 1'000) return fmt::format("{} ns", ns);
+  if (ns < 9'950) return fmt::format("{:.1f} us", value / 1e3);
+  if (ns < 999'500) return fmt::format("{:.0f} us", value / 1e3);
+  if (ns < 999'995'000) return fmt::format("{:.2f} ms", value / 1e6);
+  if (ns < 59'950'000'000) return fmt::format("{:.1f} s", value / 1e9);
+  const std::int64_t seconds = ns / 1'000'000'000 + (ns % 1'000'000'000 >= 500'000'000 ? 1 : 0);
   return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
 }
 

@@ -26,7 +26,7 @@ std::string quoted(std::string_view text);
 
 /// "1.2 MB", "340 B": decimal units.
 std::string human_bytes(std::uint64_t bytes);
-/// "850 us", "1.24 ms", "12.0 s", "3 min 05 s".
+/// "340 ns", "4.2 us", "850 us", "1.24 ms", "12.0 s", "3 min 05 s".
 std::string human_duration_ns(std::int64_t ns);
 
 }  // namespace moru

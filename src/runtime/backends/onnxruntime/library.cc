@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backends/onnxruntime/library.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include "runtime/backends/backend.h"
+
+namespace moru::runtime::ort {
+namespace {
+
+ErrorCode code_of(OrtErrorCode code, ErrorCode fallback) {
+  switch (code) {
+    case ORT_INVALID_ARGUMENT: return ErrorCode::kInvalidArgument;
+    case ORT_INVALID_PROTOBUF: return ErrorCode::kCorrupt;
+    case ORT_NOT_IMPLEMENTED:
+    case ORT_INVALID_GRAPH: return ErrorCode::kUnsupported;
+    default: return fallback;
+  }
+}
+
+}  // namespace
+
+Status take(const OrtApi& api, OrtStatus* status, std::string_view where, ErrorCode fallback) {
+  if (status == nullptr) return {};
+  const ErrorCode code = code_of(api.GetErrorCode(status), fallback);
+  std::string message = fmt::format("{}: ONNX Runtime says '{}'", where, api.GetErrorMessage(status));
+  api.ReleaseStatus(status);
+  return fail(code, std::move(message));
+}
+
+Result<Library> open_library(const Path& path) {
+  const auto unavailable = [&](std::string_view found, std::string_view what_to_do) {
+    return fail(ErrorCode::kUnavailable, fmt::format("backend onnxruntime: {} {}, expected ONNX Runtime with C interface {}; {}",
+                                                     path.string(), found, ORT_API_VERSION, what_to_do));
+  };
+  // Local, so that what it brings along cannot take the place of another library's symbols.
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* why = ::dlerror();
+    return unavailable(fmt::format("cannot be loaded ({})", why != nullptr ? why : "no reason given"), "get it again for this machine");
+  }
+  const auto get_base = reinterpret_cast<const OrtApiBase* (*)()>(::dlsym(handle, "OrtGetApiBase"));
+  if (get_base == nullptr) return unavailable("is another library (it has no OrtGetApiBase)", "put the right file there");
+  const OrtApiBase* base = get_base();
+  Library library;
+  library.version = base->GetVersionString();
+  library.api = base->GetApi(ORT_API_VERSION);
+  if (library.api == nullptr) return unavailable(fmt::format("is version {}, too old", library.version), "get a newer one");
+  MORU_RETURN_IF_ERROR(take(*library.api, library.api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "moru", &library.env),
+                            "backend onnxruntime: start", ErrorCode::kUnavailable));
+  return library;
+}
+
+const Result<Library>& library() {
+  // Never destroyed: sessions may live as long as the process.
+  static const Result<Library>* instance = new Result<Library>([]() -> Result<Library> {
+    MORU_ASSIGN_OR_RETURN(const auto path, find_backend_library("onnxruntime", "libonnxruntime.so"));
+    return open_library(path);
+  }());
+  return *instance;
+}
+
+}  // namespace moru::runtime::ort
