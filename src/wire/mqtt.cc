@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <mosquitto.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -43,6 +44,12 @@ int no_pass_phrase(char*, int, int, void*) { return 0; }
 Status check_readable(const Path& path, std::string_view what) {
   if (::access(path.c_str(), R_OK) == 0) return {};
   return fail(errno_error(fmt::format("MQTT: read {}", what), path));
+}
+
+/// The library goes on with a TLS handshake for ever on a socket that was refused or closed meanwhile; the kernel knows.
+bool is_dead(int socket) {
+  pollfd entry{.fd = socket, .events = POLLRDHUP, .revents = 0};
+  return socket >= 0 && ::poll(&entry, 1, 0) > 0;
 }
 
 std::string describe(int code) {
@@ -136,9 +143,12 @@ void MqttClient::Impl::session() {
   const TimeNs deadline = system_clock().steady_now() + kConnectTimeout;
   while (code == MOSQ_ERR_SUCCESS && !stopping) {
     code = mosquitto_loop(handle.get(), connected ? kIdleLoopMs : kConnectingLoopMs, 1);
-    if (!connected && system_clock().steady_now() > deadline) {
-      lost("no answer within 10 s");
-      return;
+    if (connected || code != MOSQ_ERR_SUCCESS) continue;
+    if (system_clock().steady_now() > deadline) return lost("no answer within 10 s");
+    if (is_dead(mosquitto_socket(handle.get()))) {
+      // Once more: the reason may lie unread in the socket.
+      code = mosquitto_loop(handle.get(), 0, 1);
+      if (code == MOSQ_ERR_SUCCESS) return lost(refusal.empty() ? "nobody answers there, or the connection was closed" : refusal);
     }
   }
   if (code != MOSQ_ERR_SUCCESS) lost(refusal.empty() ? describe(code) : refusal);

@@ -40,6 +40,10 @@ class Seen {
   bool wait_message(const std::string& message) {
     return wait([&] { return std::ranges::find(messages_, message) != messages_.end(); });
   }
+  bool has_message(const std::string& message) {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::find(messages_, message) != messages_.end();
+  }
   std::string reason() {
     const std::lock_guard lock(mutex_);
     return reason_;
@@ -218,6 +222,7 @@ TEST_F(MqttTest, TheWillIsPublishedForALostNodeOnly) {
   EXPECT_TRUE(watcher_seen.wait_message("online/first=0"));
   ASSERT_TRUE(watcher->publish("online/mark", "1", 1, false));
   ASSERT_TRUE(watcher_seen.wait_message("online/mark=1"));
+  EXPECT_FALSE(watcher_seen.has_message("online/polite=0"));
 }
 
 TEST_F(MqttTest, EndsQuicklyInEveryState) {
