@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ONNX's own node tests (Debian's libonnx-testdata) through the reader and the reference implementations. Models whose
-// ops or types we do not have are counted; every other answer must be right.
+// ONNX's own tests of single ops and small networks (Debian's libonnx-testdata) through the reader and the reference
+// implementations. Models whose ops or types we do not have are counted; every other answer must be right.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -99,7 +99,7 @@ void run_model(const Path& folder, Tally& tally) {
   }
 }
 
-TEST(OnnxConformance, EveryNodeTestThatWeCanRunIsRight) {
+TEST(OnnxConformance, EveryTestThatWeCanRunIsRight) {
   if (!std::filesystem::exists(kFolder)) GTEST_SKIP() << "the package libonnx-testdata is not installed";
   std::vector<Path> models;
   for (const char* part : {"node", "simple", "pytorch-converted", "pytorch-operator"}) {
@@ -110,7 +110,7 @@ TEST(OnnxConformance, EveryNodeTestThatWeCanRunIsRight) {
   for (const Path& folder : models) run_model(folder, tally);
   RecordProperty("passed", tally.passed);
   RecordProperty("unsupported", tally.unsupported);
-  fmt::print("{} node tests right, {} not supported\n", tally.passed, tally.unsupported);
+  fmt::print("{} of ONNX's tests right, {} not supported\n", tally.passed, tally.unsupported);
   EXPECT_GT(tally.passed, 100) << "the ops that are there cover more than this";
 }
 
