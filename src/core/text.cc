@@ -64,7 +64,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMaxBytes = 80;
   std::string out = "'";
   for (const char c : text.substr(0, kMaxBytes)) {

@@ -22,7 +22,7 @@ std::string_view trim(std::string_view text);
 
 /// Text from outside as it may stand in a message: in single quotes, bytes that are not printable ASCII as \xNN, and no
 /// more than its first 80 bytes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// "1.2 MB", "340 B": decimal units.
 std::string human_bytes(std::uint64_t bytes);

@@ -45,6 +45,14 @@ TEST(Trim, TakesSpaceFromBothEnds) {
   EXPECT_EQ(trim(""), "");
 }
 
+TEST(InQuotes, EscapesWhatIsNotPrintableAndEndsLongText) {
+  EXPECT_EQ(in_quotes("conv1"), "'conv1'");
+  EXPECT_EQ(in_quotes(std::string_view("a\n\x1b\0\xc3", 5)), "'a\\x0a\\x1b\\x00\\xc3'");
+  EXPECT_EQ(in_quotes(""), "''");
+  EXPECT_EQ(in_quotes(std::string(80, 'x')), "'" + std::string(80, 'x') + "'");
+  EXPECT_EQ(in_quotes(std::string(81, 'x')), "'" + std::string(80, 'x') + "...'");
+}
+
 TEST(HumanBytes, TakesTheUnitThatReadsWell) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(999), "999 B");

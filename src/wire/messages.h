@@ -28,18 +28,22 @@ struct LinkLedger {
   bool balanced() const { return in == out + in_flight + stored + dropped_total(); }
 };
 
+/// One release on its way to a node. (Not nested in Desired: clang cannot put a nested struct with default values in an
+/// optional of the enclosing one.)
+struct DesiredDeployment {
+  std::string id;  ///< of the rollout; a node that refused or rolled back an id never takes it again
+  std::int64_t release = 0;
+  std::string url;  ///< path on the hub: "/v1/releases/2/bundle"
+  std::string sha256;
+  std::uint64_t size = 0;
+  std::string action;  ///< "stage" (fetch, verify, warm up, shadow), "commit" (swap, soak, keep), "abort"
+  std::int64_t soak_items = 200;
+};
+
 /// hub -> node, retained: moru/v1/nodes/ID/desired. The whole wish; a node that has it needs nothing else.
 struct Desired {
+  using Deployment = DesiredDeployment;
   std::int64_t generation = 0;  ///< grows with every change
-  struct Deployment {
-    std::string id;  ///< of the rollout; a node that refused or rolled back an id never takes it again
-    std::int64_t release = 0;
-    std::string url;  ///< path on the hub: "/v1/releases/2/bundle"
-    std::string sha256;
-    std::uint64_t size = 0;
-    std::string action;  ///< "stage" (fetch, verify, warm up, shadow), "commit" (swap, soak, keep), "abort"
-    std::int64_t soak_items = 200;
-  };
   std::optional<Deployment> deployment;
   std::optional<std::uint64_t> drain_at;  ///< the stream's source ends once it has emitted this many items
 };
@@ -70,6 +74,14 @@ enum class DeploymentPhase : std::uint8_t {
 };
 std::string_view to_string(DeploymentPhase phase);
 
+struct NodeDeploymentState {
+  std::string id;
+  std::int64_t release = 0;
+  DeploymentPhase phase = DeploymentPhase::kFetching;
+  std::string reason;  ///< for aborted, rolled back, refused; one sentence
+  ShadowStats shadow;
+};
+
 /// node -> hub, retained: moru/v1/nodes/ID/state. Sent at changes and every second.
 struct NodeState {
   std::string node;
@@ -79,13 +91,7 @@ struct NodeState {
   std::int64_t generation = 0;  ///< of the Desired that this state answers
   std::int64_t release = 0;     ///< current; 0: none yet
   std::string release_name;
-  struct DeploymentState {
-    std::string id;
-    std::int64_t release = 0;
-    DeploymentPhase phase = DeploymentPhase::kFetching;
-    std::string reason;  ///< for aborted, rolled back, refused; one sentence
-    ShadowStats shadow;
-  };
+  using DeploymentState = NodeDeploymentState;
   std::optional<DeploymentState> deployment;
   std::string stream;        ///< name; empty: none
   std::string stream_state;  ///< "waiting for a release", "running", "draining", "finished", "failed: ..."

@@ -3,6 +3,7 @@
 // One file an op; CMake makes the table from the file names (src/model/ops/softmax.cc defines kOp_softmax).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -29,38 +30,52 @@ struct PortSpec {
   bool optional = false;
 };
 
-/// What an op's infer() sees of its node. Input shapes may be unknown; constants are visible where they are known.
+struct OpSpec;
+
+/// What an op's infer() sees of its node. It is used twice: on a graph, where types may be unknown and only initializers
+/// are constants, and just before reference(), where every type is known and every input is a constant. So what infer()
+/// checks, reference() need not check again.
 class InferContext {
  public:
-  InferContext(const Graph& graph, const Node& node);
+  /// Borrows everything. `inputs` and `constants` have one entry an input of the node; a left-out input has an empty
+  /// ValueType, and an input whose value is not known has a null constant.
+  InferContext(const OpSpec& spec, const Node& node, std::span<const ValueType> inputs, std::span<const Tensor* const> constants);
+  const OpSpec& spec() const { return spec_; }
   const Node& node() const { return node_; }
+  std::size_t input_count() const { return inputs_.size(); }
   bool has_input(std::size_t index) const;
   /// Type of an input; an empty ValueType for one that is left out.
   const ValueType& input(std::size_t index) const;
-  /// The value of an input that is an initializer, else null.
+  /// The value of an input where it is known, else null.
   const Tensor* constant(std::size_t index) const;
   void set_output(std::size_t index, ValueType type);
   std::span<const ValueType> outputs() const { return outputs_; }
 
  private:
-  const Graph& graph_;
+  const OpSpec& spec_;
   const Node& node_;
+  std::span<const ValueType> inputs_;
+  std::span<const Tensor* const> constants_;
   std::vector<ValueType> outputs_;
 };
 
-/// What an op's reference() sees: `inputs[i]` is null for one that is left out; it sets every output.
+/// What an op's reference() sees: `inputs[i]` is null for one that is left out. infer() has accepted the inputs' types
+/// and shapes; each output whose type it knew is made already (zeroed), and the others are set here.
 struct EvalContext {
   const Node& node;
   std::span<const Tensor* const> inputs;
   std::span<Tensor> outputs;
+
+  bool has_input(std::size_t index) const { return index < inputs.size() && inputs[index] != nullptr; }
+  const Tensor& input(std::size_t index) const { return *inputs[index]; }
 };
 
-/// One worked example, as the text form of a graph with its inputs and outputs as initializers is too long for people:
-/// `graph` in text form; it is run and printed by `moru ops NAME` and by the tests.
+/// One worked example: a graph that needs no inputs, since its data are initializers. `moru ops NAME` prints it, and a
+/// test runs it.
 struct OpExample {
   std::string_view title;
-  std::string_view graph;     ///< text form: inputs are initializers, outputs are the graph's outputs
-  std::string_view expected;  ///< the outputs, one a line, as the text form writes a tensor
+  std::string_view graph;     ///< text form
+  std::string_view expected;  ///< the graph's outputs, one a line, as the text form writes a tensor
 };
 
 struct OpSpec {
@@ -72,9 +87,11 @@ struct OpSpec {
   std::span<const PortSpec> outputs;
   std::span<const AttributeSpec> attributes;
   bool variadic_inputs = false;  ///< the last input may repeat
-  /// Sets the output types. Called with a node that fits the schema. Errors: kInvalidArgument with what was expected.
+  /// Checks the inputs' types and shapes as far as they are known and sets the outputs' types. Called with a node that
+  /// fits the schema. Errors: kInvalidArgument (breaks the op's rules), kUnsupported (a type or mode not built).
   Status (*infer)(InferContext& context);
-  /// Plain loops, no tricks: the oracle for every engine. Checks its inputs' types and shapes (they come from a file).
+  /// Plain loops, no tricks: the oracle for every engine. Sums are made in double and rounded once. Errors: what only the
+  /// values show, such as a division by zero of integers.
   Status (*reference)(EvalContext& context);
   std::span<const OpExample> examples;
 };
@@ -84,8 +101,15 @@ std::span<const OpSpec* const> all_ops();
 /// Null when there is none of that name.
 const OpSpec* find_op(std::string_view name, std::string_view domain = "");
 
-/// Runs a whole graph by reference implementations. `inputs` in the order of graph.inputs; the result in that of
-/// graph.outputs. `observe`, if set, sees every value as it is made. Cost: slow; for tests, calibration and small data.
+/// Runs one node by its reference. `inputs` as in EvalContext. Errors: as infer() and reference(), and kUnsupported or
+/// kInvalidArgument for a node that does not fit the schema.
+Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs);
+
+/// Runs a whole graph by reference implementations. `inputs` in the order of graph.inputs; they must fit its types. The
+/// result is in the order of graph.outputs. `observe`, if set, sees the inputs and then each node's outputs as they are
+/// made (no initializers); the tensor is borrowed for the call, a copy of it is cheap. Values that nobody needs any more
+/// are let go. A result may share its memory with an input or an initializer: clone() it before writing into it.
+/// Threads: several may run one const graph. Cost: about 1 ns a multiplication; for tests, calibration and small data.
 using Observer = void (*)(void* user, ValueId id, const Tensor& tensor);
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs, Observer observe = nullptr, void* user = nullptr);
 

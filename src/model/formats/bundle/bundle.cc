@@ -42,7 +42,7 @@ bool is_plain_name(std::string_view name) {
 Status check_name(std::string_view what, std::string_view name) {
   if (is_plain_name(name)) return {};
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("{}: found {}, expected 1 to {} letters, digits, '.', '-', '_', without a leading '.'", what, quoted(name),
+              fmt::format("{}: found {}, expected 1 to {} letters, digits, '.', '-', '_', without a leading '.'", what, in_quotes(name),
                           kMaxNameBytes));
 }
 
@@ -53,7 +53,7 @@ Status check_file(const BundleFile& file) {
   MORU_RETURN_IF_ERROR_IN(where, check_name("format", file.format));
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (file.sha256.size() != 64 || !std::ranges::all_of(file.sha256, is_hex)) {
-    return fail(ErrorCode::kInvalidArgument, where + ": found a sha256 that is not 64 lower-case hexadecimal digits");
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found sha256 {}, expected 64 lower-case hexadecimal digits", where, in_quotes(file.sha256)));
   }
   if (file.size > kMaxTotalBytes) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found size {}, expected at most {}", where, file.size, kMaxTotalBytes));
@@ -100,7 +100,8 @@ Status check_fields(const Json& object, std::span<const std::string> known, std:
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected an object", where, object.type_name()));
   for (const auto& [key, value] : object.items()) {
     if (std::ranges::find(known, key) == known.end()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field {}{}", where, quoted(key), did_you_mean(key, known)));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: found unknown field {}{}", where, in_quotes(key), did_you_mean(key, known)));
     }
   }
   return {};
@@ -178,10 +179,10 @@ Result<Sizes> read_prefix(std::string_view bytes) {
     const auto family = kMagic.substr(0, kMagic.size() - 1);
     if (bytes.size() >= kMagic.size() && bytes.starts_with(family)) {
       return fail(ErrorCode::kUnsupported,
-                  fmt::format("found bundle format {}, expected format 1; use a newer moru", quoted(bytes.substr(family.size(), 1))));
+                  fmt::format("found bundle format {}, expected format 1; use a newer moru", in_quotes(bytes.substr(family.size(), 1))));
     }
     return corrupt(fmt::format("found {}, expected a bundle, which begins with '{}'",
-                               bytes.empty() ? std::string("an empty file") : quoted(bytes.substr(0, kMagic.size())), kMagic));
+                               bytes.empty() ? std::string("an empty file") : in_quotes(bytes.substr(0, kMagic.size())), kMagic));
   }
   if (bytes.size() < kPrefixBytes)
     return corrupt(fmt::format("found {} bytes, expected at least {}; the file is cut short", bytes.size(), kPrefixBytes));
@@ -221,7 +222,7 @@ Result<std::vector<std::string_view>> split_contents(const BundleHeader& header,
 }  // namespace
 
 Result<std::string> write_bundle(BundleHeader header, const std::vector<std::string>& contents, const Signer& sign) {
-  const auto where = fmt::format("bundle {}", quoted(header.name));
+  const auto where = fmt::format("bundle {}", in_quotes(header.name));
   if (header.files.size() != contents.size()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}: found {} contents, expected {}, one for each file", where, contents.size(), header.files.size()));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bundle (.moru): model files for one or more targets and the model card, in one signed file. Layout in README.md:
+// The bundle (.moru): model files for one or more targets and the model card, in one signed file. Layout in
+// docs/formats/bundle.md:
 //
 //   "MORUBDL1" | u32 header size | u32 signature size | header (JSON) | signature | the files' bytes, in header order
 //
@@ -25,18 +26,18 @@ using Signer = std::function<Result<std::string>(std::string_view message)>;
 using Verifier = std::function<Status(std::string_view message, std::string_view signature)>;
 
 struct BundleFile {
-  std::string name;    ///< "model.onnx"; letters, digits, '.', '-', '_' only
-  std::string target;  ///< which machines it is for: "any", "x86_64", "aarch64", or a Target's name
-  std::string format;  ///< "onnx"
-  std::string sha256;  ///< filled by write_bundle
-  std::uint64_t size = 0;
+  std::string name;        ///< "model.onnx"; letters, digits, '.', '-', '_' only
+  std::string target;      ///< which machines it is for: "any", "x86_64", "aarch64", or a Target's name
+  std::string format;      ///< "onnx"
+  std::string sha256{};    ///< filled by write_bundle
+  std::uint64_t size = 0;  ///< filled by write_bundle
 };
 
 struct BundleHeader {
-  std::string name;           ///< model name: "factory-line"
-  std::int64_t version = 0;   ///< release number; grows
-  std::string created;        ///< UTC time stamp
-  std::string card;           ///< the model card: a JSON object as text (model_card.h reads and writes it)
+  std::string name;          ///< model name: "factory-line"
+  std::int64_t version = 0;  ///< release number; grows
+  std::string created;       ///< UTC time stamp
+  std::string card;          ///< the model card: a JSON object as text (model_card.h reads and writes it)
   std::vector<BundleFile> files;
 };
 

@@ -35,7 +35,8 @@ Status check_fields(const Json& object, std::span<const std::string> known, std:
   for (const auto& [key, value] : object.items()) {
     // A field that is not known here may change what the model needs, so it cannot be passed over.
     if (std::ranges::find(known, key) == known.end()) {
-      return wrong(where, fmt::format("unknown field {}{}", quoted(key), did_you_mean(key, known)), "only fields that this version knows");
+      return wrong(where, fmt::format("unknown field {}{}", in_quotes(key), did_you_mean(key, known)),
+                   "only fields that this version knows");
     }
   }
   return {};
@@ -46,7 +47,7 @@ Result<Dim> dim_from_json(const Json& json, std::string_view where) {
   if (json.is_string() && !json.get_ref<const std::string&>().empty()) return Dim{-1, json.get<std::string>()};
   // An extent above 2^40 cannot be held by any machine and would overflow what is computed from it.
   if (json.is_number_unsigned() && json.get<std::uint64_t>() <= (std::uint64_t{1} << 40U)) return Dim{json.get<std::int64_t>(), ""};
-  return wrong(where, quoted(json.dump(-1, ' ', true, Json::error_handler_t::replace)), "an extent of at most 2^40, a symbol or null");
+  return wrong(where, in_quotes(json.dump(-1, ' ', true, Json::error_handler_t::replace)), "an extent of at most 2^40, a symbol or null");
 }
 
 Result<CardPort> port_from_json(const Json& json, std::string_view where) {
@@ -55,7 +56,7 @@ Result<CardPort> port_from_json(const Json& json, std::string_view where) {
   CardPort port;
   MORU_ASSIGN_OR_RETURN(port.name, json_field<std::string>(json, "name", where));
   MORU_ASSIGN_OR_RETURN(port.dtype, json_field<std::string>(json, "dtype", where));
-  if (!dtype_from_string(port.dtype)) return wrong(where, "dtype " + quoted(port.dtype), "one such as 'float32' or 'int8'");
+  if (!dtype_from_string(port.dtype)) return wrong(where, "dtype " + in_quotes(port.dtype), "one such as 'float32' or 'int8'");
   MORU_ASSIGN_OR_RETURN(const Json shape, json_field<Json>(json, "shape", where));
   if (!shape.is_array()) return wrong(fmt::format("{}.shape", where), shape.type_name(), "a list");
   for (const Json& extent : shape) {
@@ -115,7 +116,7 @@ Status read_processing(const Json& json, std::string_view where, ModelCard& card
     return wrong(fmt::format("{}: std", where), fmt::to_string(card.std), "a number from 1e-6 to 1e6");
   }
   if (card.activation != "softmax" && card.activation != "none") {
-    return wrong(fmt::format("{}: activation", where), quoted(card.activation), "'softmax' or 'none'");
+    return wrong(fmt::format("{}: activation", where), in_quotes(card.activation), "'softmax' or 'none'");
   }
   if (!(card.alert_threshold >= 0.0 && card.alert_threshold <= 1.0)) {
     return wrong(fmt::format("{}: alert_threshold", where), fmt::to_string(card.alert_threshold), "a probability from 0 to 1");

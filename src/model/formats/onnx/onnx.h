@@ -17,6 +17,9 @@ namespace moru::model {
 Result<Graph> read_onnx(std::string_view bytes, std::string_view where);
 Result<Graph> load_onnx(const Path& path);
 
+/// Reads an untrusted ONNX tensor (a .pb file, as ONNX's test data come). Errors: kCorrupt, kUnsupported (type).
+Result<Tensor> read_onnx_tensor(std::string_view bytes, std::string_view where);
+
 /// Writes a model that onnx.checker accepts; deterministic: the same graph gives the same bytes.
 Result<std::string> write_onnx(const Graph& graph);
 Status save_onnx(const Graph& graph, const Path& path);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the seeds of the fuzzers' corpora: make_corpus FOLDER makes FOLDER/onnx and FOLDER/bundle. The same each time.
+// Files beside these seeds are findings; they stay.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "model/formats/bundle/bundle.h"
+#include "model/formats/bundle/model_card.h"
+#include "model/formats/onnx/onnx.h"
+#include "model/graph/text.h"
+#include "model/ops/op.h"
+#include "model/ops/verify.h"
+
+namespace {
+
+using namespace moru;
+
+/// A seed is small, so that the fuzzer tries many a second.
+constexpr std::size_t kMaxSeedBytes = 4096;
+
+constexpr std::string_view kQuantisedNet = R"(graph "quantised" {
+  opset 13
+  meta "producer" = "moru"
+  input x: float32[N, 1, 4, 4]
+  init w = int8[2, 1, 3, 3] {1, 2, 3, 4, 5, 6, 7, 8, 9, -1, -2, -3, -4, -5, -6, -7, -8, -9}
+  init scale = float32[] {0.05}
+  init scales = float32[2] {0.01, 0.02}
+  init zero = int8[] {3}
+  init zeros = int8[2] {0, 0}
+  init b = float32[2] {0.5, -0.5}
+  init g = float32[3, 8] {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7}
+  xq = QuantizeLinear(x, scale, zero)
+  xd = DequantizeLinear(xq, scale, zero)
+  wd = DequantizeLinear(w, scales, zeros) {axis = 0}
+  y = Conv(xd, wd, b) {kernel_shape = [3, 3], pads = [0, 0, 0, 0]} as conv1
+  r = Relu(y)
+  f = Flatten(r)
+  z = Gemm(f, g) {transB = 1}
+  p = Softmax(z)
+  output p
+})";
+
+Status write_seed(const Path& folder, const std::string& name, std::string_view bytes) {
+  if (bytes.size() > kMaxSeedBytes)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} bytes, expected at most {}", name, bytes.size(), kMaxSeedBytes));
+  return write_file_atomic(folder / name, bytes);
+}
+
+Result<std::string> onnx_of(std::string_view text) {
+  MORU_ASSIGN_OR_RETURN(model::Graph graph, model::parse_text(text));
+  MORU_RETURN_IF_ERROR(model::infer_shapes(graph));
+  return model::write_onnx(graph);
+}
+
+Status write_onnx_seeds(const Path& folder) {
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  for (const model::OpSpec* op : model::all_ops()) {
+    for (std::size_t i = 0; i < op->examples.size(); ++i) {
+      const auto name = fmt::format("op_{}_{}", op->name, i);
+      MORU_ASSIGN_OR_RETURN_IN(name, const std::string bytes, onnx_of(op->examples[i].graph));
+      MORU_RETURN_IF_ERROR(write_seed(folder, name, bytes));
+    }
+  }
+  MORU_ASSIGN_OR_RETURN_IN("net_quantised", const std::string net, onnx_of(kQuantisedNet));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "net_quantised", net));
+  // Bad ones: nothing, cut short, a wrong version, a size that lies.
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_empty", ""));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", std::string_view(net).substr(0, net.size() / 2)));
+  std::string changed = net;
+  changed[1] = 99;  // the IR version is the first field
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_ir_version", changed));
+  changed = net;
+  changed.replace(net.size() / 3, 4, "\xff\xff\xff\x7f");
+  return write_seed(folder, "bad_length", changed);
+}
+
+Status write_bundle_seeds(const Path& folder) {
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  const model::Signer sign = [](std::string_view) -> Result<std::string> { return std::string(64, 's'); };
+  model::ModelCard card;
+  card.name = "line";
+  card.task = "image classification";
+  card.inputs = {{"x", "float32", {{-1, "N"}, {1, ""}, {4, ""}, {-1, ""}}}};
+  card.outputs = {{"p", "float32", {{-1, "N"}, {3, ""}}}};
+  card.labels = {"shirt", "bag", "boot"};
+  card.activation = "softmax";
+  card.figures = {{"top1_int8", 0.915}};
+  card.provenance = {{"seed", "1"}};
+  model::BundleHeader header;
+  header.name = "line";
+  header.version = 1;
+  header.created = "2026-11-23T10:00:00Z";
+  header.card = model::write_card(card);
+  header.files = {{.name = "model.onnx", .target = "any", .format = "onnx"}, {.name = "empty", .target = "aarch64", .format = "onnx"}};
+  MORU_ASSIGN_OR_RETURN(const std::string bytes, model::write_bundle(header, {"not a model", ""}, sign));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "two_files", bytes));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", std::string_view(bytes).substr(0, bytes.size() - 1)));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_magic", "MORUBDL9" + bytes.substr(8)));
+  std::string huge = bytes;
+  huge[11] = '\x7f';  // the highest byte of the header's size
+  return write_seed(folder, "bad_header_size", huge);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_corpus FOLDER\n");
+    return 2;
+  }
+  Status status = write_onnx_seeds(Path(argv[1]) / "onnx");
+  if (status) status = write_bundle_seeds(Path(argv[1]) / "bundle");
+  if (status) return 0;
+  std::fprintf(stderr, "make_corpus: %s\n", status.error().message.c_str());
+  return 1;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every op is documented, and its examples are true.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "core/text.h"
+#include "model/graph/text.h"
+#include "model/ops/op.h"
+#include "model/ops/verify.h"
+
+namespace moru::model {
+namespace {
+
+class Ops : public testing::TestWithParam<const OpSpec*> {};
+
+TEST_P(Ops, IsDocumentedInFull) {
+  const OpSpec& spec = *GetParam();
+  EXPECT_GT(spec.doc.size(), 20U);
+  EXPECT_FALSE(spec.examples.empty());
+  EXPECT_GE(spec.since, 1);
+  for (const PortSpec& port : spec.inputs) EXPECT_FALSE(port.name.empty() || port.doc.empty());
+  for (const PortSpec& port : spec.outputs) EXPECT_FALSE(port.name.empty() || port.doc.empty());
+  for (const AttributeSpec& attribute : spec.attributes) EXPECT_FALSE(attribute.doc.empty()) << attribute.name;
+}
+
+/// A value computed by evaluate() has the type that infer_shapes() foretold.
+void check_type(void* user, ValueId id, const Tensor& tensor) {
+  const Value& value = static_cast<const Graph*>(user)->value(id);
+  EXPECT_EQ(value.type.dtype, tensor.dtype());
+  ASSERT_TRUE(value.type.shape.has_value());
+  EXPECT_EQ(to_string(*value.type.shape), to_string(tensor.dims()));
+}
+
+TEST_P(Ops, ExamplesAreTrue) {
+  for (const OpExample& example : GetParam()->examples) {
+    SCOPED_TRACE(example.title);
+    auto graph = parse_text(example.graph);
+    ASSERT_TRUE(graph.has_value()) << graph.error().message;
+    EXPECT_TRUE(std::ranges::any_of(graph->nodes(), [](const Node& node) { return node.op == GetParam()->name; }));
+    const Status inferred = infer_shapes(*graph);
+    ASSERT_TRUE(inferred.has_value()) << inferred.error().message;
+    const auto outputs = evaluate(*graph, {}, check_type, &*graph);
+    ASSERT_TRUE(outputs.has_value()) << outputs.error().message;
+    const auto lines = split(trim(example.expected), '\n');
+    ASSERT_EQ(outputs->size(), lines.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const auto expected = parse_tensor_text(lines[i]);
+      ASSERT_TRUE(expected.has_value()) << expected.error().message;
+      const Tensor& actual = (*outputs)[i];
+      ASSERT_EQ(actual.dtype(), expected->dtype());
+      ASSERT_EQ(actual.dims(), expected->dims());
+      if (actual.dtype() != DType::kFloat32) {
+        EXPECT_EQ(to_text(actual), to_text(*expected));
+        continue;
+      }
+      // exp() differs between C libraries by an ulp of double; after rounding to float that is one step of float.
+      for (std::size_t j = 0; j < actual.data<float>().size(); ++j)
+        EXPECT_FLOAT_EQ(actual.data<float>()[j], expected->data<float>()[j]) << j;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Ops, testing::ValuesIn(all_ops().begin(), all_ops().end()),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+TEST(OpTable, NamesAreUniqueAndFound) {
+  std::set<std::string_view> names;
+  for (const OpSpec* spec : all_ops()) {
+    EXPECT_TRUE(names.insert(spec->name).second) << spec->name;
+    EXPECT_EQ(find_op(spec->name, spec->domain), spec);
+  }
+  EXPECT_EQ(find_op("NoSuchOp"), nullptr);
+  EXPECT_EQ(find_op("Conv", "other.domain"), nullptr);
+}
+
+}  // namespace
+}  // namespace moru::model

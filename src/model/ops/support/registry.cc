@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/check.h"
+#include "model/ops/op.h"
+
+namespace moru::model {
+
+InferContext::InferContext(const OpSpec& spec, const Node& node, std::span<const ValueType> inputs,
+                           std::span<const Tensor* const> constants)
+    : spec_(spec), node_(node), inputs_(inputs), constants_(constants), outputs_(node.outputs.size()) {
+  MORU_CHECK(inputs.size() == node.inputs.size() && constants.size() == node.inputs.size());
+}
+
+bool InferContext::has_input(std::size_t index) const { return index < inputs_.size() && node_.inputs[index] != kNoValue; }
+
+const ValueType& InferContext::input(std::size_t index) const {
+  static const ValueType kLeftOut;
+  return has_input(index) ? inputs_[index] : kLeftOut;
+}
+
+const Tensor* InferContext::constant(std::size_t index) const { return has_input(index) ? constants_[index] : nullptr; }
+
+void InferContext::set_output(std::size_t index, ValueType type) {
+  if (index < outputs_.size()) outputs_[index] = std::move(type);
+}
+
+const OpSpec* find_op(std::string_view name, std::string_view domain) {
+  for (const OpSpec* spec : all_ops()) {
+    if (spec->name == name && spec->domain == domain) return spec;
+  }
+  return nullptr;
+}
+
+}  // namespace moru::model
