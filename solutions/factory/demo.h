@@ -17,16 +17,16 @@
 namespace moru::factory {
 
 struct DemoOptions {
-  Path home;      ///< all state of the job; the trained models are cached in home/cache
-  Path programs;  ///< folder of moru and moru-agent
-  Path dataset;   ///< folder of the IDX files
+  Path home;                     ///< all state of the job; the trained models are cached in home/cache
+  Path programs;                 ///< folder of moru and moru-agent
+  Path dataset;                  ///< folder of the IDX files
   std::uint64_t items = 10'000;  ///< per node; more when the rollouts take longer
   double rate_hz = 200.0;        ///< items per second and node
   double swap_fraction = 0.02;
   std::uint64_t seed = 1;
-  int threads = 2;      ///< of the training
-  int port = 0;         ///< of the hub's page; 0: a free one
-  bool fresh = false;   ///< trains anew instead of taking the cached models
+  int threads = 2;     ///< of the training
+  int port = 0;        ///< of the hub's page; 0: a free one
+  bool fresh = false;  ///< trains anew instead of taking the cached models
 };
 
 /// What the job tells while it runs. Every function is called on the caller's thread; all must be set.

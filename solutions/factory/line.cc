@@ -121,7 +121,7 @@ Status Line::wait_online(TimeNs timeout) {
     MORU_ASSIGN_OR_RETURN(const auto answer, hub_client_->get("/v1/nodes"));
     MORU_ASSIGN_OR_RETURN(const auto nodes, json_field<Json>(answer, "nodes", "/v1/nodes"));
     int online = 0;
-    for (const auto& node : nodes) online += node.value("online", false) && node.contains("state") && node["state"].is_object() ? 1 : 0;
+    for (const auto& node : nodes) online += json_or(node, "online", false) && node.contains("state") && node["state"].is_object() ? 1 : 0;
     return online == options_.nodes;
   });
 }
@@ -156,8 +156,10 @@ Result<RolloutResult> Line::roll_out(std::int64_t release, const Json& spec, Tim
   const auto ended = [&]() -> Result<bool> {
     MORU_ASSIGN_OR_RETURN(const auto rollout, hub_client_->get(path));
     MORU_ASSIGN_OR_RETURN(result.state, json_field<std::string>(rollout, "state", path));
-    result.reason = rollout.value("reason", "");
-    result.gate = rollout.value("gate", Json::object());
+    result.reason = json_or<std::string>(rollout, "reason", "");
+    result.gate = json_or<Json>(rollout, "gate", Json::object());
+    for (const auto& node : json_or<Json>(rollout, "nodes", Json::array()))
+      result.refused = result.refused || json_or<std::string>(node, "phase", "") == "refused";
     return result.state == "succeeded" || result.state == "failed" || result.state == "aborted";
   };
   MORU_RETURN_IF_ERROR(wait_for(fmt::format("end of the rollout of release {}", release), timeout, ended));
@@ -178,17 +180,21 @@ Result<std::vector<wire::NodeState>> Line::node_states() const {
   return states;
 }
 
-Status Line::drain(std::uint64_t items, TimeNs timeout) const {
+Status Line::drain(std::uint64_t items, TimeNs timeout, const std::function<void(std::uint64_t)>& progress) const {
   MORU_ASSIGN_OR_RETURN(const auto before, node_states());
   for (const auto& state : before) MORU_RETURN_IF_ERROR(hub_client_->post("/v1/nodes/" + state.node + "/drain", {{"at", items}}));
-  return wait_for("end of the streams", timeout, [this]() -> Result<bool> {
+  const auto delivered = [](const wire::NodeState& state) {
+    const bool empty = std::all_of(state.ledger.begin(), state.ledger.end(),
+                                   [](const wire::LinkLedger& link) { return link.in_flight == 0 && link.stored == 0; });
+    return state.stream_state == "finished" && empty;
+  };
+  const auto drained = [&]() -> Result<bool> {
     MORU_ASSIGN_OR_RETURN(const auto states, node_states());
-    return std::all_of(states.begin(), states.end(), [](const wire::NodeState& state) {
-      const bool empty = std::all_of(state.ledger.begin(), state.ledger.end(),
-                                     [](const wire::LinkLedger& link) { return link.in_flight == 0 && link.stored == 0; });
-      return state.stream_state == "finished" && empty;
-    });
-  });
+    const auto slowest = std::min_element(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.items < b.items; });
+    if (progress && slowest != states.end()) progress(slowest->items);
+    return std::all_of(states.begin(), states.end(), delivered);
+  };
+  return wait_for("end of the streams", timeout, drained);
 }
 
 Result<std::vector<Json>> Line::records() const {

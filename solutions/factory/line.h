@@ -34,7 +34,8 @@ struct RolloutResult {
   std::string id;
   std::string state;  ///< "succeeded", "failed", "aborted"
   std::string reason;
-  Json gate;  ///< figures of the gate, {} when it was not reached
+  bool refused = false;  ///< a node refused the bundle: it failed its checks before anything was unpacked
+  Json gate;             ///< figures of the gate, {} when it was not reached
   double seconds = 0.0;
 };
 
@@ -54,7 +55,8 @@ class Line {
   /// The nodes as they last reported.
   Result<std::vector<wire::NodeState>> node_states() const;
   /// Lets each source end after `items`, then waits until everything has reached the hub.
-  Status drain(std::uint64_t items, TimeNs timeout) const;
+  /// `progress`, if set, is told how many items the slower node has emitted.
+  Status drain(std::uint64_t items, TimeNs timeout, const std::function<void(std::uint64_t)>& progress = {}) const;
   /// All records the hub has stored, oldest first.
   Result<std::vector<Json>> records() const;
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/files.h"
+#include "core/result.h"
 
 namespace moru::factory {
 
@@ -16,6 +17,6 @@ struct StreamOptions {
 };
 
 /// The factory line as a stream file (kind: Stream): stream.yaml of this folder with its parameters filled in.
-std::string stream_file(const StreamOptions& options);
+Result<std::string> stream_file(const StreamOptions& options);
 
 }  // namespace moru::factory

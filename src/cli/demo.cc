@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "solutions/factory/demo.h"
+
 #include <CLI/CLI.hpp>
 #include <optional>
 
@@ -6,7 +8,6 @@
 #include "core/json.h"
 #include "core/process.h"
 #include "forge/data/dataset.h"
-#include "solutions/factory/demo.h"
 
 namespace moru::cli {
 namespace {
@@ -86,8 +87,12 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   CLI::App* command = app.add_subcommand("factory", "Visual inspection on a line: train, compress, release, run on two nodes, update");
   command->footer("Example:\n  moru demo factory --items 2000 --no-wait");
   static FactoryFlags flags;
-  command->add_option("--items", flags.options.items, "Items that each node inspects")->check(CLI::Range(1, 10'000'000))->capture_default_str();
-  command->add_option("--rate", flags.options.rate_hz, "Items per second and node")->check(CLI::Range(1.0, 10'000.0))->capture_default_str();
+  command->add_option("--items", flags.options.items, "Items that each node inspects")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  command->add_option("--rate", flags.options.rate_hz, "Items per second and node")
+      ->check(CLI::Range(1.0, 10'000.0))
+      ->capture_default_str();
   command->add_option("--seed", flags.options.seed, "Of the split, the training and the swapped items")->capture_default_str();
   command->add_option("--threads", flags.options.threads, "Of the training")->check(CLI::Range(1, 64))->capture_default_str();
   command->add_option("--port", flags.options.port, "Of the page; 0: a free one")->check(CLI::Range(0, 65535))->capture_default_str();

@@ -56,4 +56,11 @@ Result<T> json_field(const Json& object, std::string_view key, std::string_view 
   }
 }
 
+/// Field `key` as T, or `fallback` where it is missing or of another type: for what is only shown.
+template <class T>
+T json_or(const Json& object, std::string_view key, T fallback) {
+  auto value = json_field<T>(object, key, "");
+  return value ? std::move(*value) : std::move(fallback);
+}
+
 }  // namespace moru
