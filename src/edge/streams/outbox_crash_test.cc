@@ -94,7 +94,9 @@ TEST(OutboxCrash, EverythingReportedAsDurableIsThereAfterKill) {
       ASSERT_EQ(record.body, body_of(n));
     }
     ASSERT_EQ(n, (*outbox)->last());
-    if ((*outbox)->last() - (*outbox)->acknowledged() > 5000) ASSERT_TRUE((*outbox)->acknowledge((*outbox)->last()));
+    if ((*outbox)->last() - (*outbox)->acknowledged() > 5000) {
+      ASSERT_TRUE((*outbox)->acknowledge((*outbox)->last()));
+    }
   }
 }
 
@@ -113,7 +115,9 @@ TEST(OutboxCrash, AFullFileSystemDropsWithItsReasonAndKeepsTheRest) {
     for (int i = 0; i < 4000; ++i) {
       const auto status = (*outbox)->append("result", body_of(taken + 1));
       ++(status ? taken : refused);
-      if (i % 25 == 0) ASSERT_TRUE((*outbox)->sync());
+      if (i % 25 == 0) {
+        ASSERT_TRUE((*outbox)->sync());
+      }
     }
     ASSERT_TRUE((*outbox)->sync());
     EXPECT_GT(taken, 500U);

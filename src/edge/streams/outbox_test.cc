@@ -173,7 +173,9 @@ TEST_F(OutboxTest, DropsTheNewRecordWhenItIsFullAndTakesAgainWhenThereIsRoom) {
       } else {
         ++refused;
       }
-      if (i % 20 == 0) ASSERT_TRUE(outbox->sync());
+      if (i % 20 == 0) {
+        ASSERT_TRUE(outbox->sync());
+      }
     }
     ASSERT_TRUE(outbox->sync());
     EXPECT_GT(refused, 100U);
@@ -411,7 +413,9 @@ TEST_F(OutboxTest, WritersAReaderAndAReceiverWorkAtTheSameTime) {
     threads.emplace_back([&] {
       for (std::uint64_t i = 0; i < kEach; ++i) {
         ASSERT_TRUE(outbox->append("result", R"({"a":1})"));
-        if (i % 50 == 0) ASSERT_TRUE(outbox->sync());
+        if (i % 50 == 0) {
+          ASSERT_TRUE(outbox->sync());
+        }
       }
       ASSERT_TRUE(outbox->sync());
     });
