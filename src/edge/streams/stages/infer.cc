@@ -94,6 +94,8 @@ void ModelSlot::count_shadow(const std::shared_ptr<LoadedModel>& candidate, cons
 
 namespace {
 
+constexpr std::int64_t kNoLabel = -1;  // no class has this number
+
 /// The outputs of one session, made once, and the way from them to probabilities.
 class Inference {
  public:
@@ -238,11 +240,11 @@ class InferStage final : public Stage {
     const model::Tensor input = *field;  // shares the data; the item is gone when the candidate runs
     const auto used = normalisation_of(item, options_.input);
     const auto* reference = options_.reference.empty() ? nullptr : item.get<std::int64_t>(options_.reference);
-    const std::optional<std::int64_t> label = reference == nullptr ? std::nullopt : std::optional(*reference);
+    const std::int64_t label = reference == nullptr ? kNoLabel : *reference;
 
     const Status status = infer(current_, taken.current, input, used);
-    const bool right = status && label && current_->top() == *label;
-    slot_->count(taken.current, status.has_value(), label.has_value(), right, status ? current_->duration() : 0);
+    const bool right = status && current_->top() == label;
+    slot_->count(taken.current, status.has_value(), label != kNoLabel, right, status ? current_->duration() : 0);
     MORU_RETURN_IF_ERROR(status);
     item.set(options_.output,
              model::Tensor::of<float>({static_cast<std::int64_t>(current_->probabilities().size())}, current_->probabilities()));
@@ -278,20 +280,19 @@ class InferStage final : public Stage {
     return inference->run(input, used, *clock_);
   }
 
-  void run_shadow(const ModelSlot::Taken& taken, const model::Tensor& input, const std::optional<Normalisation>& used,
-                  const std::optional<std::int64_t>& label) {
+  void run_shadow(const ModelSlot::Taken& taken, const model::Tensor& input, const std::optional<Normalisation>& used, std::int64_t label) {
     if (!taken.shadow) {
       shadow_.reset();  // lets go of a candidate that is no longer wanted
       return;
     }
     ModelSlot::ShadowResult result;
-    result.labelled = label.has_value();
-    result.current_right = label && current_->top() == *label;
+    result.labelled = label != kNoLabel;
+    result.current_right = current_->top() == label;
     result.current_ns = current_->duration();
     result.ok = infer(shadow_, taken.shadow, input, used).has_value();
     if (result.ok) {
       result.agree = shadow_->top() == current_->top();
-      result.candidate_right = label && shadow_->top() == *label;
+      result.candidate_right = shadow_->top() == label;
       result.candidate_ns = shadow_->duration();
     }
     slot_->count_shadow(taken.shadow, result);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "edge/streams/stream.h"
+
+namespace moru::edge {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class NoSource final : public SourceStage {
+ public:
+  Status open(const StageContext&) override { return {}; }
+  Result<bool> produce(Output&) override { return false; }
+  void drain_at(std::uint64_t) override {}
+};
+
+class NoStage final : public Stage {
+ public:
+  Status open(const StageContext&) override { return {}; }
+  Status process(Item, Output&) override { return {}; }
+};
+
+Result<std::unique_ptr<SourceStage>> make_source(const ConfigObject& object) {
+  double rate_hz = 1.0;
+  ConfigReader reader(object);
+  reader.optional("rate_hz", &rate_hz, {.min = 0.0, .max = 1000.0});
+  MORU_RETURN_IF_ERROR(reader.finish());
+  return std::make_unique<NoSource>();
+}
+
+Result<std::unique_ptr<Stage>> make_stage(const ConfigObject& object) {
+  ConfigReader reader(object);
+  MORU_RETURN_IF_ERROR(reader.finish());
+  return std::make_unique<NoStage>();
+}
+
+const StageSpec kCamera{.name = "camera", .kind = StageKind::kSource, .doc = "", .example = "", .create_source = make_source};
+const StageSpec kFilter{.name = "filter", .kind = StageKind::kStage, .doc = "", .example = "", .create = make_stage};
+const StageSpec kStore{.name = "store", .kind = StageKind::kSink, .doc = "", .example = "", .create = make_stage};
+constexpr std::array<const StageSpec*, 3> kTable = {&kCamera, &kFilter, &kStore};
+
+/// The stages as lines from line 6 on.
+Result<StreamSpec> read(std::string_view stages) {
+  const auto text = fmt::format("apiVersion: moru.dev/v1\nkind: Stream\nmetadata: {{name: line}}\nspec:\n  stages:\n{}", stages);
+  auto document = ConfigObject::parse(text, "line.yaml");
+  if (!document) return fail(document.error());
+  return read_stream(*document, kTable);
+}
+
+std::string mistake_in(std::string_view stages) {
+  const auto spec = read(stages);
+  if (spec) return "no mistake found";
+  EXPECT_EQ(spec.error().code, ErrorCode::kInvalidArgument);
+  return spec.error().message;
+}
+
+TEST(StreamFile, IsReadWithItsDefaults) {
+  const auto spec = read(
+      "    - {name: in, stage: camera, options: {rate_hz: 20}}\n"
+      "    - {name: mid, stage: filter, inputs: [in], queue: 8, overflow: drop_oldest}\n"
+      "    - {name: out, stage: store, inputs: [mid, in]}\n");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->name, "line");
+  ASSERT_EQ(spec->stages.size(), 3U);
+  EXPECT_EQ(spec->stages[1].queue, 8);
+  EXPECT_EQ(spec->stages[1].overflow, OverflowPolicy::kDropOldest);
+  EXPECT_EQ(spec->stages[2].queue, 64);
+  EXPECT_EQ(spec->stages[2].overflow, OverflowPolicy::kBlock);
+  EXPECT_THAT(spec->stages[2].inputs, ::testing::ElementsAre("mid", "in"));
+}
+
+TEST(StreamFile, NamesTheNearestStageAndTheLine) {
+  EXPECT_THAT(mistake_in("    - name: in\n      stage: camra\n"),
+              AllOf(HasSubstr("line.yaml:7"), HasSubstr("unknown stage 'camra'"), HasSubstr("did you mean 'camera'")));
+}
+
+TEST(StreamFile, NamesTheNearestField) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, quue: 3}\n"), AllOf(HasSubstr("line.yaml:6"), HasSubstr("did you mean 'queue'")));
+  EXPECT_THAT(mistake_in("    - name: in\n      stage: camera\n      options: {rate_h: 3}\n"),
+              AllOf(HasSubstr("line.yaml:8"), HasSubstr("did you mean 'rate_hz'")));
+}
+
+TEST(StreamFile, ChecksTheOptionsOfEachStage) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, options: {rate_hz: -1}}\n"),
+              AllOf(HasSubstr("stage 'in'"), HasSubstr("'-1'"), HasSubstr("between 0 and 1000")));
+}
+
+TEST(StreamFile, NamesTheNearestInput) {
+  EXPECT_THAT(mistake_in("    - {name: source, stage: camera}\n    - {name: out, stage: store, inputs: [sorce]}\n"),
+              AllOf(HasSubstr("line.yaml:7"), HasSubstr("unknown input 'sorce'"), HasSubstr("did you mean 'source'")));
+}
+
+TEST(StreamFile, RefusesASourceWithInputsAndAStageWithout) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, inputs: [out]}\n    - {name: out, stage: store}\n"),
+              AllOf(HasSubstr("line.yaml:6: found inputs at 'in'"), HasSubstr("line.yaml:7: found no inputs at 'out'")));
+}
+
+TEST(StreamFile, RefusesASinkAsInputAndAnInputTwice) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera}\n    - {name: out, stage: store, inputs: [in, in]}\n    - {name: more, stage: "
+                         "store, inputs: [out]}\n"),
+              AllOf(HasSubstr("line.yaml:7: found input 'in' twice"), HasSubstr("line.yaml:8: found input 'out', which is a sink")));
+}
+
+TEST(StreamFile, ShowsACycleInTheDirectionOfTheItems) {
+  EXPECT_THAT(
+      mistake_in(
+          "    - {name: in, stage: camera}\n    - {name: a, stage: filter, inputs: [in, c]}\n    - {name: b, stage: filter, inputs: [a]}\n"
+          "    - {name: c, stage: filter, inputs: [b]}\n    - {name: out, stage: store, inputs: [c]}\n"),
+      HasSubstr("cycle a -> b -> c -> a"));
+  EXPECT_THAT(
+      mistake_in(
+          "    - {name: in, stage: camera}\n    - {name: a, stage: filter, inputs: [a]}\n    - {name: out, stage: store, inputs: [in]}\n"),
+      HasSubstr("cycle a -> a"));
+}
+
+TEST(StreamFile, RefusesAStageThatNobodyReads) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera}\n    - {name: mid, stage: filter, inputs: [in]}\n    - {name: out, stage: store, "
+                         "inputs: [in]}\n"),
+              AllOf(HasSubstr("line.yaml:7"), HasSubstr("nothing that reads from 'mid'")));
+}
+
+TEST(StreamFile, RefusesNamesThatAreTakenOrUnfit) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera}\n    - {name: in, stage: store, inputs: [in]}\n"),
+              AllOf(HasSubstr("line.yaml:7"), HasSubstr("second stage of the name 'in'")));
+  EXPECT_THAT(mistake_in("    - {name: 'in/to', stage: camera}\n"), HasSubstr("found name 'in/to'"));
+}
+
+TEST(StreamFile, RefusesQueuesAndPoliciesOutOfRange) {
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, queue: 0}\n"), HasSubstr("between 1 and 65536"));
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, overflow: drop_old}\n"), HasSubstr("did you mean 'drop_oldest'"));
+}
+
+TEST(StreamFile, RefusesNoStagesAtAllAndTooMany) {
+  EXPECT_THAT(mistake_in("    []\n"), HasSubstr("list of 1 to 64"));
+  EXPECT_THAT(mistake_in("    hello\n"), HasSubstr("list of 1 to 64"));
+  std::string many;
+  for (int i = 0; i < 65; ++i) many += fmt::format("    - {{name: s{}, stage: camera}}\n", i);
+  EXPECT_THAT(mistake_in(many), HasSubstr("65 stages"));
+}
+
+TEST(StreamFile, FindsAllMistakesAtOnce) {
+  const auto message = mistake_in(
+      "    - {name: in, stage: camra}\n"
+      "    - {name: mid, stage: filter, inputs: [inn]}\n"
+      "    - {name: out, stage: store, inputs: [mid], queue: 0}\n");
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 2) << message;
+}
+
+TEST(Parameters, AreFilledInAsNumbersOrQuotedTexts) {
+  const auto filled =
+      fill_parameters("{folder: ${folder}, rate_hz: ${rate}}\n", {{"folder", "a \"b\"\n: c"}, {"rate", "200"}}, "line.yaml");
+  ASSERT_TRUE(filled) << filled.error().message;
+  const auto document = ConfigObject::parse(*filled, "line.yaml");
+  ASSERT_TRUE(document) << document.error().message;
+  EXPECT_EQ(document->find("folder")->scalar(), "a \"b\"\n: c");
+  EXPECT_EQ(*document->find("rate_hz")->as_number(), 200.0);
+}
+
+TEST(Parameters, AreTextWhenTheyAreNotQuiteNumbers) {
+  const auto filled = fill_parameters("a: ${a}\n", {{"a", "[1, 2]"}}, "line.yaml");
+  ASSERT_TRUE(filled);
+  EXPECT_EQ(*filled, "a: \"[1, 2]\"\n");
+}
+
+TEST(Parameters, MistakesHaveTheirLine) {
+  EXPECT_THAT(fill_parameters("x: 1\ny: ${rat}\n", {{"rate", "1"}}, "line.yaml").error().message,
+              AllOf(HasSubstr("line.yaml:2"), HasSubstr("did you mean 'rate'")));
+  EXPECT_THAT(fill_parameters("x: ${rate\n", {{"rate", "1"}}, "line.yaml").error().message, HasSubstr("without an end"));
+  EXPECT_THAT(fill_parameters("x: 1\n", {{"rate", "1"}}, "line.yaml").error().message, HasSubstr("a value for 'rate'"));
+}
+
+}  // namespace
+}  // namespace moru::edge
