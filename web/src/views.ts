@@ -115,7 +115,7 @@ export function showAlerts(alerts: Alert[], perMinute: number): void {
       make("td.number", [duration(alert.latencyNs ?? 0)]),
     ]),
   );
-  updateTable(byId("alerts"), ["#Time", "Node", "#Item", "Ordered", "Seen", "#P", "#Latency"], rows);
+  updateTable(byId("alerts"), ["#Time", "Node", "#Item", "Ordered", "Seen", "#P(order)", "#Latency"], rows);
   byId("alert-rate").textContent = perMinute > 0 ? `${perMinute} in the last minute` : "";
   hideWhenEmpty("alerts", alerts.length);
 }
