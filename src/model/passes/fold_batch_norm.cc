@@ -80,7 +80,7 @@ bool fold(Graph& graph, Node& conv, const Node& norm) {
 }
 
 Result<std::int64_t> run(Graph& graph) {
-  const auto producers = graph.producers();
+  auto producers = graph.producers();
   const auto consumers = graph.consumers();
   std::vector<bool> folded(graph.nodes().size(), false);
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
@@ -95,6 +95,8 @@ Result<std::int64_t> run(Graph& graph) {
     const bool is_output = std::ranges::find(graph.outputs, between) != graph.outputs.end();
     if (is_output || consumers[static_cast<std::size_t>(between)].size() != 1) continue;
     folded[i] = fold(graph, conv, norm);
+    // The next normalization in a chain finds the same convolution.
+    if (folded[i]) producers[static_cast<std::size_t>(norm.outputs[0])] = producer;
   }
   const auto count = std::ranges::count(folded, true);
   if (count == 0) return 0;
