@@ -36,7 +36,7 @@ struct Row {
   runtime::Latency latency;
   runtime::Difference difference;  ///< from the reference backend
   bool compared = false;
-  std::string not_compared;  ///< why not
+  std::string not_compared = {};  ///< why not
 };
 
 Result<std::vector<std::string>> chosen_backends(const std::string& list) {
