@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens of the text form; for text_parser.cc and text_writer.cc only.
+// Tokens of the text form; for the parser and the writer only.
 #pragma once
 
 #include <array>

@@ -1,435 +1,296 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <bit>
-#include <charconv>
-#include <limits>
-#include <type_traits>
+#include <algorithm>
 
-#include "model/graph/lexer.h"
 #include "model/graph/text.h"
+#include "model/graph/token_stream.h"
 
 namespace moru::model {
 namespace {
 
 using text::error_at;
-using text::Lexer;
 using text::Token;
 using text::TokenKind;
+using text::TokenStream;
 
-/// Recursive descent with one token of look-ahead; no construct nests without end, so neither does the stack.
-class Parser {
+/// Recursive descent. No construct nests without end, so neither does the stack.
+class GraphParser {
  public:
-  explicit Parser(std::string_view text) : lexer_(text) {}
-
-  Status start() { return advance(); }
-  Result<Graph> parse_graph();
-  Result<Tensor> parse_tensor();
-  Status expect_end();
+  explicit GraphParser(TokenStream& in) : in_(in) {}
+  Result<Graph> parse();
 
  private:
-  Status advance() {
-    MORU_ASSIGN_OR_RETURN(token_, lexer_.next());
-    return {};
-  }
-  bool at(std::string_view punctuation) const { return token_.kind == TokenKind::kPunctuation && token_.spelling == punctuation; }
-  bool at_word(std::string_view word) const { return token_.kind == TokenKind::kWord && token_.spelling == word; }
-  std::unexpected<Error> expected(std::string_view what) const;
-  Status take(std::string_view punctuation);
-  /// Takes `punctuation` if it stands here.
-  Result<bool> accept(std::string_view punctuation);
-  Status take_word(std::string_view word);
-  Result<std::string> take_string();
-  /// A name: a word that is no keyword, or a string. Its token is left in name_token_ for messages.
-  Result<std::string> take_name(std::string_view what);
-  Result<std::int64_t> take_int(std::string_view what);
-
-  Result<DType> parse_dtype();
-  Result<ValueType> parse_type();
-  Result<Dim> parse_dim();
+  Status parse_item();
+  Status parse_meta();
+  Status parse_init();
+  Status parse_node();
+  Status parse_results(Node& node);
+  Status parse_op(Node& node);
+  Status parse_uses(Node& node);
+  Status parse_attributes(Node& node);
   Result<ValueId> parse_new_value();
   Result<ValueId> parse_use();
-  template <class T>
-  Result<T> parse_element();
-  template <class T>
-  Result<Tensor> parse_elements(Dims dims);
-  Result<Attribute> parse_attribute();
-  Result<Attribute> parse_list();
-  Status parse_item();
-  Status parse_node();
 
-  Lexer lexer_;
-  Token token_;
-  Token name_token_;
+  TokenStream& in_;
   Graph graph_;
 };
 
-std::unexpected<Error> Parser::expected(std::string_view what) const {
-  const std::string found = token_.kind == TokenKind::kEnd ? "the end of the text" : fmt::format("{:.60}", token_.spelling);
-  return fail(
-      error_at(token_, fmt::format("found {}, expected {}", token_.kind == TokenKind::kPunctuation ? "'" + found + "'" : found, what)));
-}
-
-Status Parser::take(std::string_view punctuation) {
-  if (!at(punctuation)) return expected(fmt::format("'{}'", punctuation));
-  return advance();
-}
-
-Result<bool> Parser::accept(std::string_view punctuation) {
-  if (!at(punctuation)) return false;
-  MORU_RETURN_IF_ERROR(advance());
-  return true;
-}
-
-Status Parser::take_word(std::string_view word) {
-  if (!at_word(word)) return expected(fmt::format("'{}'", word));
-  return advance();
-}
-
-Result<std::string> Parser::take_string() {
-  if (token_.kind != TokenKind::kString) return expected("a string in quotes");
-  std::string value = std::move(token_.value);
-  MORU_RETURN_IF_ERROR(advance());
-  return value;
-}
-
-Result<std::string> Parser::take_name(std::string_view what) {
-  name_token_ = token_;
-  if (token_.kind == TokenKind::kString) return take_string();
-  if (token_.kind != TokenKind::kWord || text::is_keyword(token_.spelling)) return expected(what);
-  std::string name(token_.spelling);
-  MORU_RETURN_IF_ERROR(advance());
-  return name;
-}
-
-Result<std::int64_t> Parser::take_int(std::string_view what) {
-  MORU_ASSIGN_OR_RETURN(const auto value, parse_element<std::int64_t>());
-  if (value < 0) return fail(error_at(name_token_, fmt::format("found {}, expected {}", value, what)));
-  return value;
-}
-
-template <class T>
-Result<T> Parser::parse_element() {
-  name_token_ = token_;
-  if constexpr (std::is_same_v<T, bool>) {
-    if (!at_word("true") && !at_word("false")) return expected("true or false");
-    const bool value = at_word("true");
-    MORU_RETURN_IF_ERROR(advance());
-    return value;
-  } else {
-    if (std::is_floating_point_v<T> && at_word("nan")) {
-      MORU_RETURN_IF_ERROR(advance());
-      MORU_ASSIGN_OR_RETURN(const bool has_bits, accept("("));
-      if (!has_bits) return std::numeric_limits<T>::quiet_NaN();
-      using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-      Bits bits{};
-      const std::string_view digits = token_.spelling.starts_with("0x") ? token_.spelling.substr(2) : std::string_view();
-      const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
-      if constexpr (std::is_floating_point_v<T>) {
-        const T value = std::bit_cast<T>(bits);
-        if (failure != std::errc{} || end != digits.data() + digits.size() || value == value) return expected("the bits of a NaN as 0x...");
-        MORU_RETURN_IF_ERROR(advance());
-        MORU_RETURN_IF_ERROR(take(")"));
-        return value;
-      }
-    }
-    const bool infinite = std::is_floating_point_v<T> && at_word("inf");
-    T value{};
-    const std::string_view spelling = token_.kind == TokenKind::kNumber || infinite ? token_.spelling : std::string_view();
-    const auto [end, failure] = std::from_chars(spelling.data(), spelling.data() + spelling.size(), value);
-    if (failure != std::errc{} || end != spelling.data() + spelling.size()) {
-      return expected(std::is_floating_point_v<T> ? "a number that fits the type" : "a whole number that fits the type");
-    }
-    MORU_RETURN_IF_ERROR(advance());
-    return value;
-  }
-}
-
-template <class T>
-Result<Tensor> Parser::parse_elements(Dims dims) {
-  const Token start = token_;
-  MORU_RETURN_IF_ERROR(take("{"));
-  std::string bytes;
-  while (!at("}")) {
-    if (!bytes.empty()) MORU_RETURN_IF_ERROR(take(","));
-    MORU_ASSIGN_OR_RETURN(const T value, parse_element<T>());
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
-  }
-  MORU_RETURN_IF_ERROR(advance());
-  const auto count = element_count(dims, DTypeOf<T>::value);
-  if (!count) return fail(error_at(start, count.error().message));
-  if (static_cast<std::size_t>(*count) != bytes.size() / sizeof(T)) {
-    return fail(
-        error_at(start, fmt::format("found {} elements, expected {} for shape {}", bytes.size() / sizeof(T), *count, to_string(dims))));
-  }
-  auto tensor = Tensor::from_bytes(DTypeOf<T>::value, std::move(dims), std::as_bytes(std::span(bytes)));
-  if (!tensor) return fail(error_at(start, tensor.error().message));
-  return tensor;
-}
-
-Result<DType> Parser::parse_dtype() {
-  const auto dtype = token_.kind == TokenKind::kWord ? dtype_from_string(token_.spelling) : std::nullopt;
-  if (!dtype) return expected("an element type such as float32");
-  MORU_RETURN_IF_ERROR(advance());
-  return *dtype;
-}
-
-Result<Dim> Parser::parse_dim() {
-  MORU_ASSIGN_OR_RETURN(const bool unknown, accept("?"));
+Result<Dim> parse_dim(TokenStream& in) {
+  MORU_ASSIGN_OR_RETURN(const bool unknown, in.accept("?"));
   if (unknown) return Dim{};
-  if (token_.kind == TokenKind::kNumber) {
-    MORU_ASSIGN_OR_RETURN(const std::int64_t value, take_int("an extent of 0 or more"));
+  if (in.token().kind == TokenKind::kNumber) {
+    MORU_ASSIGN_OR_RETURN(const std::int64_t value, in.take_size("an extent of 0 or more"));
     return Dim{value, {}};
   }
-  MORU_ASSIGN_OR_RETURN(std::string symbol, take_name("an extent: a number, a name or ?"));
+  MORU_ASSIGN_OR_RETURN(std::string symbol, in.take_name("an extent: a number, a name or ?"));
   return Dim{-1, std::move(symbol)};
 }
 
-Result<ValueType> Parser::parse_type() {
+Result<ValueType> parse_type(TokenStream& in) {
   ValueType type;
-  MORU_ASSIGN_OR_RETURN(const bool untyped, accept("?"));
+  MORU_ASSIGN_OR_RETURN(const bool untyped, in.accept("?"));
   if (!untyped) {
-    MORU_ASSIGN_OR_RETURN(type.dtype, parse_dtype());
+    MORU_ASSIGN_OR_RETURN(type.dtype, in.take_dtype());
   }
-  MORU_RETURN_IF_ERROR(take("["));
-  MORU_ASSIGN_OR_RETURN(const bool no_rank, accept("*"));
+  MORU_RETURN_IF_ERROR(in.take("["));
+  MORU_ASSIGN_OR_RETURN(const bool no_rank, in.accept("*"));
   if (!no_rank) {
     type.shape.emplace();
-    while (!at("]")) {
-      if (!type.shape->empty()) MORU_RETURN_IF_ERROR(take(","));
-      MORU_ASSIGN_OR_RETURN(Dim dim, parse_dim());
+    while (!in.at("]")) {
+      if (!type.shape->empty()) MORU_RETURN_IF_ERROR(in.take(","));
+      MORU_ASSIGN_OR_RETURN(Dim dim, parse_dim(in));
       type.shape->push_back(std::move(dim));
     }
   }
-  MORU_RETURN_IF_ERROR(take("]"));
+  MORU_RETURN_IF_ERROR(in.take("]"));
   return type;
 }
 
-Result<Tensor> Parser::parse_tensor() {
-  MORU_ASSIGN_OR_RETURN(const DType dtype, parse_dtype());
-  MORU_RETURN_IF_ERROR(take("["));
-  Dims dims;
-  while (!at("]")) {
-    if (!dims.empty()) MORU_RETURN_IF_ERROR(take(","));
-    MORU_ASSIGN_OR_RETURN(const std::int64_t dim, take_int("an extent of 0 or more"));
-    dims.push_back(dim);
+/// An int, a float or a string. A float has a point, an exponent, or is inf or nan.
+Result<Attribute> parse_scalar(TokenStream& in) {
+  if (in.token().kind == TokenKind::kString) {
+    MORU_ASSIGN_OR_RETURN(std::string value, in.take_string());
+    return Attribute(std::move(value));
   }
-  MORU_RETURN_IF_ERROR(advance());
-  switch (dtype) {
-    case DType::kFloat32: return parse_elements<float>(std::move(dims));
-    case DType::kFloat64: return parse_elements<double>(std::move(dims));
-    case DType::kInt8: return parse_elements<std::int8_t>(std::move(dims));
-    case DType::kUInt8: return parse_elements<std::uint8_t>(std::move(dims));
-    case DType::kInt16: return parse_elements<std::int16_t>(std::move(dims));
-    case DType::kUInt16: return parse_elements<std::uint16_t>(std::move(dims));
-    case DType::kInt32: return parse_elements<std::int32_t>(std::move(dims));
-    case DType::kUInt32: return parse_elements<std::uint32_t>(std::move(dims));
-    case DType::kInt64: return parse_elements<std::int64_t>(std::move(dims));
-    case DType::kUInt64: return parse_elements<std::uint64_t>(std::move(dims));
-    case DType::kBool: return parse_elements<bool>(std::move(dims));
+  const bool number = in.token().kind == TokenKind::kNumber;
+  if (in.at_word("nan") || in.at_word("inf") || (number && in.token().spelling.find_first_of(".ein") != std::string_view::npos)) {
+    MORU_ASSIGN_OR_RETURN(const float value, in.take_element<float>());
+    return Attribute(value);
   }
-  return fail(ErrorCode::kInternal, "text: found an element type without a parser, expected one for each");
+  if (!number) return in.expected("an int, a float or a string");
+  MORU_ASSIGN_OR_RETURN(const std::int64_t value, in.take_element<std::int64_t>());
+  return Attribute(value);
 }
 
-Result<ValueId> Parser::parse_new_value() {
-  MORU_ASSIGN_OR_RETURN(std::string name, take_name("the name of a new value"));
-  if (name.empty()) return fail(error_at(name_token_, "found an empty name, expected the name of a new value"));
-  if (graph_.find_value(name)) return fail(error_at(name_token_, fmt::format("found a second value '{}', expected a new name", name)));
+template <class T>
+Attribute collect(std::vector<Attribute>& items) {
+  std::vector<T> values;
+  for (Attribute& item : items) values.push_back(std::move(std::get<T>(item)));
+  return values;
+}
+
+Result<Attribute> parse_list(TokenStream& in) {
+  MORU_RETURN_IF_ERROR(in.take("["));
+  if (in.at("]")) return in.expected("an element; an empty list has its kind in front: ints[], floats[] or strings[]");
+  std::vector<Attribute> items;
+  while (!in.at("]")) {
+    if (!items.empty()) MORU_RETURN_IF_ERROR(in.take(","));
+    const Token start = in.token();
+    MORU_ASSIGN_OR_RETURN(Attribute item, parse_scalar(in));
+    if (!items.empty() && item.index() != items[0].index()) {
+      return fail(error_at(start, "found an element of another kind, expected only ints, only floats or only strings"));
+    }
+    items.push_back(std::move(item));
+  }
+  MORU_RETURN_IF_ERROR(in.advance());
+  if (std::holds_alternative<std::int64_t>(items[0])) return collect<std::int64_t>(items);
+  if (std::holds_alternative<float>(items[0])) return collect<float>(items);
+  return collect<std::string>(items);
+}
+
+Result<Attribute> parse_empty_list(TokenStream& in) {
+  Attribute empty;
+  if (in.at_word("ints")) empty = std::vector<std::int64_t>();
+  if (in.at_word("floats")) empty = std::vector<float>();
+  if (in.at_word("strings")) empty = std::vector<std::string>();
+  MORU_RETURN_IF_ERROR(in.advance());
+  MORU_RETURN_IF_ERROR(in.take("["));
+  MORU_RETURN_IF_ERROR(in.take("]"));
+  return empty;
+}
+
+Result<Attribute> parse_attribute(TokenStream& in) {
+  if (in.at("[")) return parse_list(in);
+  if (in.at_word("ints") || in.at_word("floats") || in.at_word("strings")) return parse_empty_list(in);
+  if (in.token().kind == TokenKind::kWord && dtype_from_string(in.token().spelling)) {
+    MORU_ASSIGN_OR_RETURN(Tensor tensor, in.take_tensor());
+    return Attribute(std::move(tensor));
+  }
+  return parse_scalar(in);
+}
+
+Result<ValueId> GraphParser::parse_new_value() {
+  const Token start = in_.token();
+  MORU_ASSIGN_OR_RETURN(std::string name, in_.take_name("the name of a new value"));
+  if (name.empty()) return fail(error_at(start, "found an empty name, expected the name of a new value"));
+  if (graph_.find_value(name)) return fail(error_at(start, fmt::format("found a second value '{:.60}', expected a new name", name)));
   ValueType type;
-  MORU_ASSIGN_OR_RETURN(const bool typed, accept(":"));
+  MORU_ASSIGN_OR_RETURN(const bool typed, in_.accept(":"));
   if (typed) {
-    MORU_ASSIGN_OR_RETURN(type, parse_type());
+    MORU_ASSIGN_OR_RETURN(type, parse_type(in_));
   }
   return graph_.add_value(std::move(name), std::move(type));
 }
 
-Result<ValueId> Parser::parse_use() {
-  MORU_ASSIGN_OR_RETURN(const std::string name, take_name("the name of a value"));
+Result<ValueId> GraphParser::parse_use() {
+  const Token start = in_.token();
+  MORU_ASSIGN_OR_RETURN(const std::string name, in_.take_name("the name of a value"));
   const auto id = graph_.find_value(name);
-  if (!id) return fail(error_at(name_token_, fmt::format("found '{}', expected a value that is made above", name)));
+  if (!id) return fail(error_at(start, fmt::format("found '{:.60}', expected a value that is made above", name)));
   return *id;
 }
 
-Result<Attribute> Parser::parse_list() {
-  MORU_RETURN_IF_ERROR(take("["));
-  std::vector<Attribute> items;
-  const Token start = token_;
-  while (!at("]")) {
-    if (!items.empty()) MORU_RETURN_IF_ERROR(take(","));
-    const Token item_token = token_;
-    if (token_.kind == TokenKind::kPunctuation) return expected("an int, a float or a string");
-    MORU_ASSIGN_OR_RETURN(Attribute item, parse_attribute());
-    if (item.index() > 2 || (!items.empty() && item.index() != items[0].index())) {
-      return fail(error_at(item_token, "found an element of another kind, expected only ints, only floats or only strings"));
-    }
-    items.push_back(std::move(item));
-  }
-  if (items.empty()) return fail(error_at(start, "found an empty list, expected its kind in front: ints[], floats[] or strings[]"));
-  MORU_RETURN_IF_ERROR(advance());
-  const auto collect = [&]<class T>(std::vector<T> values) {
-    for (Attribute& item : items) values.push_back(std::move(std::get<T>(item)));
-    return Attribute(std::move(values));
-  };
-  if (items[0].index() == 0) return collect(std::vector<std::int64_t>());
-  if (items[0].index() == 1) return collect(std::vector<float>());
-  return collect(std::vector<std::string>());
-}
-
-Result<Attribute> Parser::parse_attribute() {
-  if (at("[")) return parse_list();
-  if (token_.kind == TokenKind::kString) {
-    MORU_ASSIGN_OR_RETURN(std::string value, take_string());
-    return Attribute(std::move(value));
-  }
-  if (at_word("ints") || at_word("floats") || at_word("strings")) {
-    const std::string_view kind = token_.spelling;
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_RETURN_IF_ERROR(take("["));
-    MORU_RETURN_IF_ERROR(take("]"));
-    if (kind == "ints") return Attribute(std::vector<std::int64_t>());
-    if (kind == "floats") return Attribute(std::vector<float>());
-    return Attribute(std::vector<std::string>());
-  }
-  if (at_word("nan") || at_word("inf") ||
-      (token_.kind == TokenKind::kNumber && token_.spelling.find_first_of(".ein") != std::string_view::npos)) {
-    MORU_ASSIGN_OR_RETURN(const float value, parse_element<float>());
-    return Attribute(value);
-  }
-  if (token_.kind == TokenKind::kNumber) {
-    MORU_ASSIGN_OR_RETURN(const std::int64_t value, parse_element<std::int64_t>());
-    return Attribute(value);
-  }
-  if (token_.kind != TokenKind::kWord) return expected("the value of an attribute");
-  MORU_ASSIGN_OR_RETURN(Tensor tensor, parse_tensor());
-  return Attribute(std::move(tensor));
-}
-
-Status Parser::parse_node() {
-  Node node;
-  do {
-    if (at_word("_")) {
-      node.outputs.push_back(kNoValue);
-      MORU_RETURN_IF_ERROR(advance());
+Status GraphParser::parse_results(Node& node) {
+  bool more = true;
+  while (more) {
+    ValueId id = kNoValue;
+    if (in_.at_word("_")) {
+      MORU_RETURN_IF_ERROR(in_.advance());
     } else {
-      MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
-      node.outputs.push_back(id);
+      MORU_ASSIGN_OR_RETURN(id, parse_new_value());
     }
-    MORU_ASSIGN_OR_RETURN(const bool more, accept(","));
-    if (!more) break;
-  } while (true);
-  MORU_RETURN_IF_ERROR(take("="));
-  MORU_ASSIGN_OR_RETURN(node.op, take_name("the name of an op"));
-  MORU_ASSIGN_OR_RETURN(const bool has_domain, accept("::"));
+    node.outputs.push_back(id);
+    MORU_ASSIGN_OR_RETURN(more, in_.accept(","));
+  }
+  return in_.take("=");
+}
+
+Status GraphParser::parse_op(Node& node) {
+  MORU_ASSIGN_OR_RETURN(node.op, in_.take_name("the name of an op"));
+  MORU_ASSIGN_OR_RETURN(const bool has_domain, in_.accept("::"));
   if (has_domain) {
     node.domain = std::move(node.op);
-    MORU_ASSIGN_OR_RETURN(node.op, take_name("the name of an op"));
+    MORU_ASSIGN_OR_RETURN(node.op, in_.take_name("the name of an op"));
   }
-  MORU_RETURN_IF_ERROR(take("("));
-  while (!at(")")) {
-    if (!node.inputs.empty()) MORU_RETURN_IF_ERROR(take(","));
-    if (at_word("_")) {
-      node.inputs.push_back(kNoValue);
-      MORU_RETURN_IF_ERROR(advance());
-      continue;
+  return {};
+}
+
+Status GraphParser::parse_uses(Node& node) {
+  MORU_RETURN_IF_ERROR(in_.take("("));
+  while (!in_.at(")")) {
+    if (!node.inputs.empty()) MORU_RETURN_IF_ERROR(in_.take(","));
+    ValueId id = kNoValue;
+    const Token use = in_.token();
+    if (in_.at_word("_")) {
+      MORU_RETURN_IF_ERROR(in_.advance());
+    } else {
+      MORU_ASSIGN_OR_RETURN(id, parse_use());
     }
-    const Token use = token_;
-    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use());
-    for (const ValueId output : node.outputs) {
-      if (output == id) return fail(error_at(use, fmt::format("found '{}', expected a value that is made above", graph_.value(id).name)));
+    // The node's own results have names by now, but are made only when it has run.
+    if (id != kNoValue && std::ranges::find(node.outputs, id) != node.outputs.end()) {
+      return fail(error_at(use, fmt::format("found '{:.60}', expected a value that is made above", graph_.value(id).name)));
     }
     node.inputs.push_back(id);
   }
-  MORU_RETURN_IF_ERROR(advance());
-  if (at("{")) {
-    MORU_RETURN_IF_ERROR(advance());
-    while (!at("}")) {
-      if (!node.attributes.empty()) MORU_RETURN_IF_ERROR(take(","));
-      MORU_ASSIGN_OR_RETURN(std::string name, take_name("the name of an attribute"));
-      if (node.attributes.contains(name))
-        return fail(error_at(name_token_, fmt::format("found a second attribute '{}', expected one", name)));
-      MORU_RETURN_IF_ERROR(take("="));
-      MORU_ASSIGN_OR_RETURN(Attribute value, parse_attribute());
-      node.attributes.emplace(std::move(name), std::move(value));
-    }
-    MORU_RETURN_IF_ERROR(advance());
+  return in_.advance();
+}
+
+Status GraphParser::parse_attributes(Node& node) {
+  MORU_RETURN_IF_ERROR(in_.take("{"));
+  while (!in_.at("}")) {
+    if (!node.attributes.empty()) MORU_RETURN_IF_ERROR(in_.take(","));
+    const Token start = in_.token();
+    MORU_ASSIGN_OR_RETURN(std::string name, in_.take_name("the name of an attribute"));
+    if (node.attributes.contains(name)) return fail(error_at(start, fmt::format("found a second attribute '{:.60}', expected one", name)));
+    MORU_RETURN_IF_ERROR(in_.take("="));
+    MORU_ASSIGN_OR_RETURN(Attribute value, parse_attribute(in_));
+    node.attributes.emplace(std::move(name), std::move(value));
   }
-  if (at_word("as")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(node.name, take_name("the name of the node"));
+  return in_.advance();
+}
+
+Status GraphParser::parse_node() {
+  Node node;
+  MORU_RETURN_IF_ERROR(parse_results(node));
+  MORU_RETURN_IF_ERROR(parse_op(node));
+  MORU_RETURN_IF_ERROR(parse_uses(node));
+  if (in_.at("{")) MORU_RETURN_IF_ERROR(parse_attributes(node));
+  if (in_.at_word("as")) {
+    MORU_RETURN_IF_ERROR(in_.advance());
+    MORU_ASSIGN_OR_RETURN(node.name, in_.take_name("the name of the node"));
   }
   graph_.nodes().push_back(std::move(node));
   return {};
 }
 
-Status Parser::parse_item() {
-  if (at_word("opset")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(graph_.opset, take_int("an opset number"));
-    return {};
-  }
-  if (at_word("meta")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(std::string key, take_string());
-    MORU_RETURN_IF_ERROR(take("="));
-    MORU_ASSIGN_OR_RETURN(std::string value, take_string());
-    graph_.metadata.emplace_back(std::move(key), std::move(value));
-    return {};
-  }
-  if (at_word("input")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
-    graph_.inputs.push_back(id);
-    return {};
-  }
-  if (at_word("init")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
-    MORU_RETURN_IF_ERROR(take("="));
-    MORU_ASSIGN_OR_RETURN(Tensor tensor, parse_tensor());
-    graph_.set_initializer(id, std::move(tensor));
-    return {};
-  }
-  if (at_word("output")) {
-    MORU_RETURN_IF_ERROR(advance());
-    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use());
-    graph_.outputs.push_back(id);
-    return {};
-  }
-  return parse_node();
+Status GraphParser::parse_meta() {
+  MORU_ASSIGN_OR_RETURN(std::string key, in_.take_string());
+  MORU_RETURN_IF_ERROR(in_.take("="));
+  MORU_ASSIGN_OR_RETURN(std::string value, in_.take_string());
+  graph_.metadata.emplace_back(std::move(key), std::move(value));
+  return {};
 }
 
-Result<Graph> Parser::parse_graph() {
-  MORU_RETURN_IF_ERROR(take_word("graph"));
-  MORU_ASSIGN_OR_RETURN(graph_.name, take_string());
-  MORU_RETURN_IF_ERROR(take("{"));
-  while (!at("}")) {
-    if (token_.kind == TokenKind::kEnd) return expected("'}' at the end of the graph");
+Status GraphParser::parse_init() {
+  MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
+  MORU_RETURN_IF_ERROR(in_.take("="));
+  MORU_ASSIGN_OR_RETURN(Tensor tensor, in_.take_tensor());
+  graph_.set_initializer(id, std::move(tensor));
+  return {};
+}
+
+Status GraphParser::parse_item() {
+  if (in_.token().kind != TokenKind::kWord || !text::is_keyword(in_.token().spelling) || in_.at_word("_")) return parse_node();
+  const std::string_view keyword = in_.token().spelling;
+  if (keyword == "graph" || keyword == "as") return in_.expected("opset, meta, input, init, output or a node");
+  MORU_RETURN_IF_ERROR(in_.advance());
+  if (keyword == "meta") return parse_meta();
+  if (keyword == "init") return parse_init();
+  if (keyword == "opset") {
+    MORU_ASSIGN_OR_RETURN(graph_.opset, in_.take_size("an opset number"));
+  } else if (keyword == "input") {
+    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
+    graph_.inputs.push_back(id);
+  } else {
+    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use());
+    graph_.outputs.push_back(id);
+  }
+  return {};
+}
+
+Result<Graph> GraphParser::parse() {
+  MORU_RETURN_IF_ERROR(in_.take_word("graph"));
+  MORU_ASSIGN_OR_RETURN(graph_.name, in_.take_string());
+  MORU_RETURN_IF_ERROR(in_.take("{"));
+  while (!in_.at("}")) {
+    if (in_.at_end()) return in_.expected("'}' at the end of the graph");
     MORU_RETURN_IF_ERROR(parse_item());
   }
-  MORU_RETURN_IF_ERROR(advance());
+  MORU_RETURN_IF_ERROR(in_.advance());
   return std::move(graph_);
 }
 
-Status Parser::expect_end() {
-  if (token_.kind != TokenKind::kEnd) return expected("the end of the text");
+Status expect_end(const TokenStream& in) {
+  if (!in.at_end()) return in.expected("the end of the text");
   return {};
 }
 
 }  // namespace
 
 Result<Graph> parse_text(std::string_view text) {
-  Parser parser(text);
-  MORU_RETURN_IF_ERROR(parser.start());
-  MORU_ASSIGN_OR_RETURN(Graph graph, parser.parse_graph());
-  MORU_RETURN_IF_ERROR(parser.expect_end());
+  TokenStream in(text);
+  MORU_RETURN_IF_ERROR(in.advance());
+  MORU_ASSIGN_OR_RETURN(Graph graph, GraphParser(in).parse());
+  MORU_RETURN_IF_ERROR(expect_end(in));
   return graph;
 }
 
 Result<Tensor> parse_tensor_text(std::string_view text) {
-  Parser parser(text);
-  MORU_RETURN_IF_ERROR(parser.start());
-  MORU_ASSIGN_OR_RETURN(Tensor tensor, parser.parse_tensor());
-  MORU_RETURN_IF_ERROR(parser.expect_end());
+  TokenStream in(text);
+  MORU_RETURN_IF_ERROR(in.advance());
+  MORU_ASSIGN_OR_RETURN(Tensor tensor, in.take_tensor());
+  MORU_RETURN_IF_ERROR(expect_end(in));
   return tensor;
 }
 
