@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <optional>
 
 #include "cli/noun.h"
 #include "core/files.h"
@@ -30,7 +31,7 @@ struct Flags {
 struct Row {
   std::string model;
   std::string backend;
-  std::string error;  ///< why there are no figures
+  std::optional<Error> error;  ///< why there are no figures
   std::uint64_t size_bytes = 0;
   double load_ms = 0.0;
   runtime::Latency latency;
@@ -97,8 +98,8 @@ Status bench_one(std::string_view onnx, const Flags& flags, const Result<Oracle>
 
 Json to_json(const Row& row) {
   Json json = {{"model", row.model}, {"backend", row.backend}};
-  if (!row.error.empty()) {
-    json["error"] = row.error;
+  if (row.error) {
+    json["error"] = row.error->message;
     return json;
   }
   json["size_bytes"] = row.size_bytes;
@@ -111,7 +112,7 @@ Json to_json(const Row& row) {
 }
 
 std::string to_text(const Row& row, std::size_t width) {
-  if (!row.error.empty()) return fmt::format("{:{}} {:14} {}\n", row.model, width, row.backend, row.error);
+  if (row.error) return fmt::format("{:{}} {:14} {}\n", row.model, width, row.backend, row.error->message);
   return fmt::format("{:{}} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9.1f} {:>9}\n", row.model, width, row.backend,
                      human_duration_ns(row.latency.min), human_duration_ns(row.latency.p50), human_duration_ns(row.latency.p90),
                      human_duration_ns(row.latency.p99), row.latency.runs, row.load_ms,
@@ -123,9 +124,9 @@ Status bench_model(const std::string& path, const std::vector<std::string>& back
   MORU_ASSIGN_OR_RETURN(const auto onnx, read_file(path));
   const auto oracle = ask_oracle(onnx, flags);
   for (const auto& backend : backends) {
-    Row row{.model = path, .backend = backend, .error = "", .size_bytes = onnx.size(), .latency = {}, .difference = {}, .not_compared = {}};
+    Row row{.model = path, .backend = backend, .error = {}, .size_bytes = onnx.size(), .latency = {}, .difference = {}, .not_compared = {}};
     progress->update(rows->size(), fmt::format("{} on {}", row.model, backend));
-    if (const auto status = bench_one(onnx, flags, oracle, &row); !status) row.error = status.error().message;
+    if (const auto status = bench_one(onnx, flags, oracle, &row); !status) row.error = status.error();
     rows->push_back(std::move(row));
   }
   return {};
@@ -161,8 +162,9 @@ Outcome run_bench(const Flags& flags) {
     for (const auto& path : flags.models) MORU_RETURN_IF_ERROR_IN("bench", bench_model(path, backends, flags, &progress, &rows));
   }
   print(rows, flags);
-  const bool any = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.error.empty(); });
-  return any ? kDone : kFailed;
+  const bool any = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.error; });
+  if (any) return kDone;
+  return fail(rows.front().error->in(rows.front().model));
 }
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
