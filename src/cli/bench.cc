@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <optional>
 
 #include "cli/noun.h"
 #include "core/files.h"
@@ -30,7 +31,7 @@ struct Flags {
 struct Row {
   std::string model;
   std::string backend;
-  std::string error;  ///< why there are no figures
+  std::optional<Error> error;  ///< why there are no figures
   std::uint64_t size_bytes = 0;
   double load_ms = 0.0;
   runtime::Latency latency;
@@ -76,6 +77,8 @@ Result<Oracle> ask_oracle(std::string_view onnx, const Flags& flags) {
 }
 
 Status bench_one(std::string_view onnx, const Flags& flags, const Result<Oracle>& oracle, Row* row) {
+  // The library is loaded once a process; its time is not the model's.
+  runtime::find_backend(row->backend)->info();
   Clock& clock = system_clock();
   const TimeNs before = clock.steady_now();
   MORU_ASSIGN_OR_RETURN(const auto session, runtime::load_session(row->backend, onnx, {.threads = flags.threads}));
@@ -95,8 +98,8 @@ Status bench_one(std::string_view onnx, const Flags& flags, const Result<Oracle>
 
 Json to_json(const Row& row) {
   Json json = {{"model", row.model}, {"backend", row.backend}};
-  if (!row.error.empty()) {
-    json["error"] = row.error;
+  if (row.error) {
+    json["error"] = row.error->message;
     return json;
   }
   json["size_bytes"] = row.size_bytes;
@@ -108,26 +111,22 @@ Json to_json(const Row& row) {
   return json;
 }
 
-std::string to_text(const Row& row) {
-  if (!row.error.empty()) return fmt::format("{:24} {:14} {}\n", row.model, row.backend, row.error);
-  return fmt::format("{:24} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9.1f} {:>9}\n", row.model, row.backend,
+std::string to_text(const Row& row, std::size_t width) {
+  if (row.error) return fmt::format("{:{}} {:14} {}\n", row.model, width, row.backend, row.error->message);
+  return fmt::format("{:{}} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9.1f} {:>9}\n", row.model, width, row.backend,
                      human_duration_ns(row.latency.min), human_duration_ns(row.latency.p50), human_duration_ns(row.latency.p90),
                      human_duration_ns(row.latency.p99), row.latency.runs, row.load_ms,
                      row.compared ? fmt::format("{:.1e}", row.difference.nmse) : "-");
 }
 
-Status bench_model(const std::string& path, const std::vector<std::string>& backends, const Flags& flags, std::vector<Row>* rows) {
+Status bench_model(const std::string& path, const std::vector<std::string>& backends, const Flags& flags, Progress* progress,
+                   std::vector<Row>* rows) {
   MORU_ASSIGN_OR_RETURN(const auto onnx, read_file(path));
   const auto oracle = ask_oracle(onnx, flags);
   for (const auto& backend : backends) {
-    Row row{.model = Path(path).filename().string(),
-            .backend = backend,
-            .error = "",
-            .size_bytes = onnx.size(),
-            .latency = {},
-            .difference = {}};
-    say(fmt::format("{} on {}", row.model, backend));
-    if (const auto status = bench_one(onnx, flags, oracle, &row); !status) row.error = status.error().message;
+    Row row{.model = path, .backend = backend, .error = {}, .size_bytes = onnx.size(), .latency = {}, .difference = {}, .not_compared = {}};
+    progress->update(rows->size(), fmt::format("{} on {}", row.model, backend));
+    if (const auto status = bench_one(onnx, flags, oracle, &row); !status) row.error = status.error();
     rows->push_back(std::move(row));
   }
   return {};
@@ -144,9 +143,11 @@ void print(const std::vector<Row>& rows, const Flags& flags) {
   }
   std::string text =
       fmt::format("{}; {} thread{}, batch {}\n", runtime::to_string(machine), flags.threads, flags.threads == 1 ? "" : "s", flags.batch);
-  text += fmt::format("{:24} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "model", "backend", "min", "p50", "p90", "p99", "runs",
-                      "load ms", "nmse");
-  for (const auto& row : rows) text += to_text(row);
+  std::size_t width = 5;
+  for (const auto& row : rows) width = std::max(width, row.model.size());
+  text += fmt::format("{:{}} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "model", width, "backend", "min", "p50", "p90", "p99",
+                      "runs", "load ms", "nmse");
+  for (const auto& row : rows) text += to_text(row, width);
   for (const auto& row : rows) {
     if (!row.not_compared.empty()) text += fmt::format("{} on {} was not compared: {}\n", row.model, row.backend, row.not_compared);
   }
@@ -156,10 +157,14 @@ void print(const std::vector<Row>& rows, const Flags& flags) {
 Outcome run_bench(const Flags& flags) {
   MORU_ASSIGN_OR_RETURN(const auto backends, chosen_backends(flags.backends));
   std::vector<Row> rows;
-  for (const auto& path : flags.models) MORU_RETURN_IF_ERROR_IN("bench", bench_model(path, backends, flags, &rows));
+  {
+    Progress progress("bench", flags.models.size() * backends.size());
+    for (const auto& path : flags.models) MORU_RETURN_IF_ERROR_IN("bench", bench_model(path, backends, flags, &progress, &rows));
+  }
   print(rows, flags);
-  const bool any = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.error.empty(); });
-  return any ? kDone : kFailed;
+  const bool any = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.error; });
+  if (any) return kDone;
+  return fail(rows.front().error->in(rows.front().model));
 }
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
