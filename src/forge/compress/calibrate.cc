@@ -34,7 +34,8 @@ struct Seen {
 
 Status note_extremes(std::string_view name, std::span<const float> data, Seen* seen) {
   for (const float x : data) {
-    if (!std::isfinite(x)) return fail(ErrorCode::kInvalidArgument, fmt::format("calibrate: value '{}' holds {}, expected finite numbers", name, x));
+    if (!std::isfinite(x))
+      return fail(ErrorCode::kInvalidArgument, fmt::format("calibrate: value '{}' holds {}, expected finite numbers", name, x));
     seen->low = std::min(seen->low, x);
     seen->high = std::max(seen->high, x);
   }
@@ -131,7 +132,8 @@ Result<Ranges> calibrate(const Graph& graph, std::span<const std::string> values
   std::vector<std::pair<std::string, int>> sources;  // name, and the input it is (-1: an output of the probe)
   for (const std::string& name : values) {
     const auto id = graph.find_value(name);
-    if (!id) return fail(ErrorCode::kInvalidArgument, fmt::format("calibrate: found no value '{}' in model '{}', expected one", name, graph.name));
+    if (!id)
+      return fail(ErrorCode::kInvalidArgument, fmt::format("calibrate: found no value '{}' in model '{}', expected one", name, graph.name));
     const auto input = std::ranges::find(graph.inputs, *id);
     sources.emplace_back(name, input == graph.inputs.end() ? -1 : static_cast<int>(input - graph.inputs.begin()));
     if (input == graph.inputs.end()) probe.outputs.push_back(*id);
@@ -151,7 +153,8 @@ Result<Ranges> calibrate(const Graph& graph, std::span<const std::string> values
       for (const auto& [name, input] : sources) {
         const Tensor& tensor = input >= 0 ? batch[static_cast<std::size_t>(input)] : outputs[next++];
         if (tensor.dtype() != model::DType::kFloat32) {
-          return fail(ErrorCode::kInvalidArgument, fmt::format("calibrate: value '{}' is {}, expected float32", name, to_string(tensor.dtype())));
+          return fail(ErrorCode::kInvalidArgument,
+                      fmt::format("calibrate: value '{}' is {}, expected float32", name, to_string(tensor.dtype())));
         }
         if (histogram) {
           note_histogram(tensor.data<float>(), &seen[name]);

@@ -47,7 +47,8 @@ struct CalibrationOptions {
 /// Ranges of the values named. Each element of `batches` holds one tensor for each graph input. Two passes over the
 /// data: extremes, then histograms of 2048 bins.
 /// Errors: kInvalidArgument for an unknown value, no data, or a value that is not finite.
-Result<Ranges> calibrate(const model::Graph& graph, std::span<const std::string> values, std::span<const std::vector<model::Tensor>> batches,
-                         const RunnerFactory& make_runner, const CalibrationOptions& options = {});
+Result<Ranges> calibrate(const model::Graph& graph, std::span<const std::string> values,
+                         std::span<const std::vector<model::Tensor>> batches, const RunnerFactory& make_runner,
+                         const CalibrationOptions& options = {});
 
 }  // namespace moru::forge

@@ -48,7 +48,8 @@ std::vector<std::vector<Tensor>> with_outlier() {
 }
 
 TEST(Calibrate, PercentileAndMseLeaveOutAnOutlier) {
-  const auto percentile = calibrate(relu_graph(), kBoth, with_outlier(), reference_runner(), {.method = RangeMethod::kPercentile, .percentile = 99.9});
+  const auto percentile =
+      calibrate(relu_graph(), kBoth, with_outlier(), reference_runner(), {.method = RangeMethod::kPercentile, .percentile = 99.9});
   ASSERT_TRUE(percentile.has_value());
   EXPECT_LT(percentile->at("x").high, 5.0F);
   EXPECT_GT(percentile->at("x").high, 2.0F);
@@ -62,13 +63,15 @@ TEST(Calibrate, PercentileAndMseLeaveOutAnOutlier) {
 TEST(Calibrate, MseKeepsARangeWithoutOutliers) {
   std::vector<float> values;
   for (int i = 0; i <= 1000; ++i) values.push_back(static_cast<float>(i) / 100.0F);
-  const auto ranges = calibrate(relu_graph(), kBoth, std::vector<std::vector<Tensor>>{{Tensor::of<float>({1001}, values)}}, reference_runner());
+  const auto ranges =
+      calibrate(relu_graph(), kBoth, std::vector<std::vector<Tensor>>{{Tensor::of<float>({1001}, values)}}, reference_runner());
   ASSERT_TRUE(ranges.has_value());
   EXPECT_GT(ranges->at("y").high, 9.8F);
 }
 
 TEST(Calibrate, ConstantValueHasARangeWithZero) {
-  const auto ranges = calibrate(relu_graph(), kBoth, std::vector<std::vector<Tensor>>{{Tensor::of<float>({2}, {3.0F, 3.0F})}}, reference_runner());
+  const auto ranges =
+      calibrate(relu_graph(), kBoth, std::vector<std::vector<Tensor>>{{Tensor::of<float>({2}, {3.0F, 3.0F})}}, reference_runner());
   ASSERT_TRUE(ranges.has_value());
   EXPECT_EQ(ranges->at("x").low, 0.0F);
   EXPECT_NEAR(ranges->at("x").high, 3.0F, 0.1F);

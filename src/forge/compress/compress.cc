@@ -48,14 +48,16 @@ Result<CompressRecipe> read_compress_recipe(const ConfigObject& document) {
 }
 
 std::string describe(const CompressRecipe& r) {
-  return fmt::format("calibration_images {} range {} percentile {} weight_bits {} max_drop_points {} max_size_ratio {}", r.calibration_images, word_of(r.range),
-                     r.percentile, r.weight_bits, r.budget.max_drop_points, r.budget.max_size_ratio);
+  return fmt::format("calibration_images {} range {} percentile {} weight_bits {} max_drop_points {} max_size_ratio {}",
+                     r.calibration_images, word_of(r.range), r.percentile, r.weight_bits, r.budget.max_drop_points,
+                     r.budget.max_size_ratio);
 }
 
-Result<Compressed> compress(const model::Graph& graph, const Dataset& dataset, const CompressRecipe& recipe, const RunnerFactory& make_runner) {
+Result<Compressed> compress(const model::Graph& graph, const Dataset& dataset, const CompressRecipe& recipe,
+                            const RunnerFactory& make_runner) {
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("compress '{}': found {} inputs and {} outputs, expected 1 of each", graph.name, graph.inputs.size(), graph.outputs.size()));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("compress '{}': found {} inputs and {} outputs, expected 1 of each", graph.name,
+                                                         graph.inputs.size(), graph.outputs.size()));
   }
   Compressed result;
   result.folded = graph;
@@ -66,12 +68,14 @@ Result<Compressed> compress(const model::Graph& graph, const Dataset& dataset, c
   const std::int64_t images = std::min(recipe.calibration_images, dataset.train.size());
   std::vector<std::vector<model::Tensor>> batches;
   for (std::int64_t from = 0; from < images; from += kBatch) {
-    MORU_ASSIGN_OR_RETURN(model::Tensor batch, normalised_batch(dataset.train, from, std::min(kBatch, images - from), dataset.mean, dataset.std));
+    MORU_ASSIGN_OR_RETURN(model::Tensor batch,
+                          normalised_batch(dataset.train, from, std::min(kBatch, images - from), dataset.mean, dataset.std));
     batches.push_back({std::move(batch)});
   }
   const std::vector<std::string> values = values_to_quantize(result.folded);
-  MORU_ASSIGN_OR_RETURN_IN(fmt::format("compress '{}'", graph.name), result.ranges,
-                           calibrate(result.folded, values, batches, make_runner, {.method = recipe.range, .percentile = recipe.percentile, .levels = 256}));
+  MORU_ASSIGN_OR_RETURN_IN(
+      fmt::format("compress '{}'", graph.name), result.ranges,
+      calibrate(result.folded, values, batches, make_runner, {.method = recipe.range, .percentile = recipe.percentile, .levels = 256}));
   MORU_ASSIGN_OR_RETURN(result.graph, quantize(result.folded, result.ranges, {.weight_bits = static_cast<int>(recipe.weight_bits)}));
   return result;
 }

@@ -29,7 +29,7 @@ struct CompressRecipe {
   RangeMethod range = RangeMethod::kMse;
   double percentile = 99.99;
   std::int64_t weight_bits = 7;
-  Budget budget;
+  Budget budget = {};
 };
 
 /// Fields left out keep the defaults above; ranges are checked. Errors name file and line.
@@ -46,6 +46,7 @@ struct Compressed {
 
 /// Calibrates with the first images of the dataset's train part. `make_runner` runs the float model for that.
 /// Errors: those of the passes, calibrate() and quantize(); kInvalidArgument when the model does not take one image.
-Result<Compressed> compress(const model::Graph& graph, const Dataset& dataset, const CompressRecipe& recipe, const RunnerFactory& make_runner);
+Result<Compressed> compress(const model::Graph& graph, const Dataset& dataset, const CompressRecipe& recipe,
+                            const RunnerFactory& make_runner);
 
 }  // namespace moru::forge

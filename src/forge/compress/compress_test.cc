@@ -13,8 +13,9 @@ namespace {
 using testing::HasSubstr;
 
 Result<CompressRecipe> read(const std::string& spec) {
-  MORU_ASSIGN_OR_RETURN(const ConfigObject document,
-                        ConfigObject::parse("apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: tight}\nspec: " + spec + "\n", "c.yaml"));
+  MORU_ASSIGN_OR_RETURN(
+      const ConfigObject document,
+      ConfigObject::parse("apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: tight}\nspec: " + spec + "\n", "c.yaml"));
   return read_compress_recipe(document);
 }
 
@@ -76,7 +77,8 @@ TEST(Compress, FoldsBatchNormsAndQuantises) {
 TEST(Compress, ModelWithTwoOutputsIsRefused) {
   auto graph = model::parse_text("graph \"two\" {\n opset 13\n input x: float32[N]\n y = Relu(x)\n output y\n output x\n}");
   ASSERT_TRUE(graph.has_value()) << graph.error().message;
-  EXPECT_THAT(compress(*graph, synthetic_dataset_for_test(5, 5), {}, reference_runner()).error().message, HasSubstr("1 inputs and 2 outputs"));
+  EXPECT_THAT(compress(*graph, synthetic_dataset_for_test(5, 5), {}, reference_runner()).error().message,
+              HasSubstr("1 inputs and 2 outputs"));
 }
 
 }  // namespace

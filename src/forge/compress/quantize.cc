@@ -94,8 +94,12 @@ class Quantizer {
 
   ValueId append(std::string_view op, std::vector<ValueId> inputs, char stem, model::Attributes attributes = {}) {
     const ValueId output = out_.add_value(fresh(stem));
-    out_.nodes().push_back(
-        {.name = {}, .op = std::string(op), .domain = {}, .inputs = std::move(inputs), .outputs = {output}, .attributes = std::move(attributes)});
+    out_.nodes().push_back({.name = {},
+                            .op = std::string(op),
+                            .domain = {},
+                            .inputs = std::move(inputs),
+                            .outputs = {output},
+                            .attributes = std::move(attributes)});
     return output;
   }
 
@@ -104,7 +108,8 @@ class Quantizer {
     if (const auto known = scales_.find(root); known != scales_.end()) return known->second;
     const auto range = ranges_.find(in_.value(root).name);
     if (range == ranges_.end()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("found no range for value '{}', expected one from calibration", in_.value(root).name));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("found no range for value '{}', expected one from calibration", in_.value(root).name));
     }
     Scale scale{.affine = affine_scale(range->second)};
     scale.scale = out_.add_initializer(fresh('s'), Tensor::scalar<float>(scale.affine.scale));
@@ -132,7 +137,8 @@ class Quantizer {
     const ValueId out = node.outputs[0];
     const auto& users = consumers_[static_cast<std::size_t>(out)];
     if (in_.initializer(in) != nullptr || std::ranges::find(in_.outputs, out) != in_.outputs.end() || users.empty()) return false;
-    if (!std::ranges::all_of(users, [&](std::int32_t user) { return is_quantizable(in_, in_.nodes()[static_cast<std::size_t>(user)]); })) return false;
+    if (!std::ranges::all_of(users, [&](std::int32_t user) { return is_quantizable(in_, in_.nodes()[static_cast<std::size_t>(user)]); }))
+      return false;
     MORU_ASSIGN_OR_RETURN(const Scale scale, scale_of(out));
     return scale.affine.zero_point == 0;
   }
@@ -181,7 +187,8 @@ class Quantizer {
     MORU_ASSIGN_OR_RETURN(const std::size_t axis, channel_axis(node));
     const auto channels = static_cast<std::size_t>(weights->dims()[axis]);
     if (bias != nullptr && (bias->dtype() != model::DType::kFloat32 || bias->dims() != model::Dims{weights->dims()[axis]})) {
-      return fail(ErrorCode::kUnsupported, fmt::format("bias is {} {}, expected float32 [{}]", to_string(bias->dtype()), model::to_string(bias->dims()), channels));
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("bias is {} {}, expected float32 [{}]", to_string(bias->dtype()), model::to_string(bias->dims()), channels));
     }
     MORU_ASSIGN_OR_RETURN(const Scale input, scale_of(node.inputs[0]));
     const std::vector<float> scales = weight_scales(*weights, axis, bias, input.affine.scale);
@@ -217,7 +224,8 @@ class Quantizer {
     return scales;
   }
 
-  ValueId dequantized_channels(ValueId quantized, std::size_t channels, const std::vector<float>& scales, ValueId zero_point, std::size_t axis) {
+  ValueId dequantized_channels(ValueId quantized, std::size_t channels, const std::vector<float>& scales, ValueId zero_point,
+                               std::size_t axis) {
     const ValueId scale = out_.add_initializer(fresh('s'), Tensor::of<float>({static_cast<std::int64_t>(channels)}, scales));
     std::vector<ValueId> inputs{quantized, scale};
     if (zero_point != kNoValue) inputs.push_back(zero_point);

@@ -74,7 +74,8 @@ struct Quantized {
 };
 
 Quantized quantize_small(const QuantizeOptions& options = {}) {
-  Quantized q{.original = small_network()};
+  Quantized q;
+  q.original = small_network();
   Rng random(8);
   q.input = normal({40, 2, 8, 8}, 1.0, random);
   const std::vector<std::vector<Tensor>> batches{{q.input}};
@@ -234,7 +235,9 @@ TEST(Quantize, WeightsMadeAtRunTimeAreUnsupported) {
   EXPECT_EQ(quantized.error().code, ErrorCode::kUnsupported);
 }
 
-TEST(Quantize, WeightBitsAreChecked) { EXPECT_EQ(quantize(small_network(), {}, {.weight_bits = 9}).error().code, ErrorCode::kInvalidArgument); }
+TEST(Quantize, WeightBitsAreChecked) {
+  EXPECT_EQ(quantize(small_network(), {}, {.weight_bits = 9}).error().code, ErrorCode::kInvalidArgument);
+}
 
 }  // namespace
 }  // namespace moru::forge

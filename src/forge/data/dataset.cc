@@ -39,9 +39,10 @@ Result<Tensor> load_part(const Path& folder, std::string_view name) {
     std::error_code error;
     if (std::filesystem::exists(path, error)) return model::load_idx(path);
   }
-  return fail(ErrorCode::kNotFound, fmt::format("dataset '{}': found no {} or {}.gz, expected the four IDX files of the MNIST family; apt install "
-                                                "dataset-fashion-mnist brings a set in {}",
-                                                folder.string(), name, name, fashion_mnist_folder().string()));
+  return fail(ErrorCode::kNotFound,
+              fmt::format("dataset '{}': found no {} or {}.gz, expected the four IDX files of the MNIST family; apt install "
+                          "dataset-fashion-mnist brings a set in {}",
+                          folder.string(), name, name, fashion_mnist_folder().string()));
 }
 
 Result<ImageSet> load_set(const Path& folder, std::string_view stem) {
@@ -49,13 +50,16 @@ Result<ImageSet> load_set(const Path& folder, std::string_view stem) {
   MORU_ASSIGN_OR_RETURN(Tensor labels, load_part(folder, fmt::format("{}-labels-idx1-ubyte", stem)));
   const std::string where = fmt::format("dataset '{}': {}", folder.string(), stem);
   if (images.dtype() != DType::kUInt8 || images.rank() != 3 || images.count() == 0) {
-    return fail(ErrorCode::kCorrupt, fmt::format("{}: images are {} {}, expected uint8 [N, H, W]", where, to_string(images.dtype()), model::to_string(images.dims())));
+    return fail(ErrorCode::kCorrupt, fmt::format("{}: images are {} {}, expected uint8 [N, H, W]", where, to_string(images.dtype()),
+                                                 model::to_string(images.dims())));
   }
   if (labels.dtype() != DType::kUInt8 || labels.rank() != 1) {
-    return fail(ErrorCode::kCorrupt, fmt::format("{}: labels are {} {}, expected uint8 [N]", where, to_string(labels.dtype()), model::to_string(labels.dims())));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{}: labels are {} {}, expected uint8 [N]", where, to_string(labels.dtype()), model::to_string(labels.dims())));
   }
   if (images.dims()[0] != labels.dims()[0]) {
-    return fail(ErrorCode::kCorrupt, fmt::format("{}: found {} images and {} labels, expected as many of each", where, images.dims()[0], labels.dims()[0]));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{}: found {} images and {} labels, expected as many of each", where, images.dims()[0], labels.dims()[0]));
   }
   return ImageSet{std::move(images), std::move(labels)};
 }
@@ -87,8 +91,8 @@ Status check_labels(const ImageSet& set, std::size_t classes, std::string_view p
   const auto labels = set.labels.data<std::uint8_t>();
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= classes) {
-      return fail(ErrorCode::kCorrupt,
-                  fmt::format("dataset '{}': {}: image {} has label {}, expected 0 to {}", folder.string(), part, i, labels[i], classes - 1));
+      return fail(ErrorCode::kCorrupt, fmt::format("dataset '{}': {}: image {} has label {}, expected 0 to {}", folder.string(), part, i,
+                                                   labels[i], classes - 1));
     }
   }
   return {};
@@ -147,20 +151,21 @@ Result<ImageSet> first(const ImageSet& set, std::int64_t count) {
 Result<Dataset> load_dataset(const Path& folder, const DatasetOptions& options) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
-    return fail(ErrorCode::kUnavailable, fmt::format("dataset: found no folder '{}', expected one with IDX files; apt install dataset-fashion-mnist, or name "
-                                                     "a folder of your own",
-                                                     folder.string()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("dataset: found no folder '{}', expected one with IDX files; apt install dataset-fashion-mnist, or name "
+                            "a folder of your own",
+                            folder.string()));
   }
   MORU_ASSIGN_OR_RETURN(const ImageSet all, load_set(folder, "train"));
   Dataset dataset;
   MORU_ASSIGN_OR_RETURN(dataset.test, load_set(folder, "t10k"));
   if (dataset.test.height() != all.height() || dataset.test.width() != all.width()) {
-    return fail(ErrorCode::kCorrupt, fmt::format("dataset '{}': t10k: images are {} x {}, expected {} x {} as in train", folder.string(), dataset.test.height(),
-                                                 dataset.test.width(), all.height(), all.width()));
+    return fail(ErrorCode::kCorrupt, fmt::format("dataset '{}': t10k: images are {} x {}, expected {} x {} as in train", folder.string(),
+                                                 dataset.test.height(), dataset.test.width(), all.height(), all.width()));
   }
   if (options.validation < 1 || options.validation >= all.size()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("dataset '{}': found a validation part of {}, expected 1 to {}", folder.string(), options.validation, all.size() - 1));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("dataset '{}': found a validation part of {}, expected 1 to {}", folder.string(),
+                                                         options.validation, all.size() - 1));
   }
   MORU_RETURN_IF_ERROR(name_classes(folder, all, &dataset));
   MORU_RETURN_IF_ERROR(check_labels(all, dataset.labels.size(), "train", folder));
@@ -202,7 +207,8 @@ Result<Tensor> normalised_batch(const ImageSet& set, std::int64_t from, std::int
   MORU_CHECK(from >= 0 && count >= 0 && from + count <= set.size());
   MORU_ASSIGN_OR_RETURN(Tensor batch, Tensor::create(DType::kFloat32, {count, 1, set.height(), set.width()}));
   const auto size = static_cast<std::size_t>(set.height() * set.width());
-  const auto pixels = set.images.data<std::uint8_t>().subspan(static_cast<std::size_t>(from) * size, static_cast<std::size_t>(count) * size);
+  const auto pixels =
+      set.images.data<std::uint8_t>().subspan(static_cast<std::size_t>(from) * size, static_cast<std::size_t>(count) * size);
   const auto out = batch.mutable_data<float>();
   const auto table = normalisation_table(mean, std);
   for (std::size_t i = 0; i < pixels.size(); ++i) out[i] = table[pixels[i]];

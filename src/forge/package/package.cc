@@ -12,10 +12,12 @@ namespace {
 
 model::CardPort port_of(const model::Graph& graph, model::ValueId id) {
   const model::Value& value = graph.value(id);
-  return {value.name, std::string(to_string(value.type.dtype.value_or(model::DType::kFloat32))), value.type.shape.value_or(model::SymbolicShape{})};
+  return {value.name, std::string(to_string(value.type.dtype.value_or(model::DType::kFloat32))),
+          value.type.shape.value_or(model::SymbolicShape{})};
 }
 
-Status check_ports(std::span<const model::ValueId> found, std::span<const model::CardPort> expected, const model::Graph& graph, std::string_view kind) {
+Status check_ports(std::span<const model::ValueId> found, std::span<const model::CardPort> expected, const model::Graph& graph,
+                   std::string_view kind) {
   bool same = found.size() == expected.size();
   for (std::size_t i = 0; same && i < found.size(); ++i) {
     const model::CardPort port = port_of(graph, found[i]);
@@ -68,9 +70,11 @@ Result<Release> make_release(std::string_view name, std::int64_t version, std::s
                              const std::vector<ReleaseFile>& files, const trust::SigningKey& key) {
   const std::string where = fmt::format("release '{}' version {}", name, version);
   if (name.empty() || version < 1 || files.empty()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} files, expected a name, a version of 1 or more and at least one file", where, files.size()));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: found {} files, expected a name, a version of 1 or more and at least one file", where, files.size()));
   }
-  model::BundleHeader header{.name = std::string(name), .version = version, .created = std::string(created), .card = model::write_card(card), .files = {}};
+  model::BundleHeader header{
+      .name = std::string(name), .version = version, .created = std::string(created), .card = model::write_card(card), .files = {}};
   std::vector<std::string> contents;
   for (const ReleaseFile& file : files) {
     const std::string file_where = fmt::format("{}: {}", where, file.name);
@@ -81,8 +85,9 @@ Result<Release> make_release(std::string_view name, std::int64_t version, std::s
     contents.push_back(file.bytes);
   }
   Release release;
-  MORU_ASSIGN_OR_RETURN_IN(where, release.bytes,
-                           model::write_bundle(std::move(header), contents, [&key](std::string_view message) { return key.sign(message); }));
+  MORU_ASSIGN_OR_RETURN_IN(where, release.bytes, model::write_bundle(std::move(header), contents, [&key](std::string_view message) {
+                             return key.sign(message);
+                           }));
   release.digest = sha256_hex(release.bytes);
   return release;
 }

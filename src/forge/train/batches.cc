@@ -34,7 +34,9 @@ void Batches::next() {
 void Batches::place(std::span<const std::uint8_t> pixels, std::span<float> out) {
   const std::int64_t height = set_.height();
   const std::int64_t width = set_.width();
-  const auto draw = [&] { return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * options_.shift_px + 1))) - options_.shift_px; };
+  const auto draw = [&] {
+    return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * options_.shift_px + 1))) - options_.shift_px;
+  };
   const std::int64_t down = draw();
   const std::int64_t right = draw();
   const bool mirrored = options_.flip && random_.below(2) == 1;

@@ -88,15 +88,20 @@ struct Extents {
 
 Result<Extents> layer_extents(const MoruLayer& layer, const Extents& in, const Extents* second) {
   const auto wrong = [](std::string what) { return fail(ErrorCode::kInvalidArgument, std::move(what)); };
-  if (layer.in_channels != in.channels) return wrong(fmt::format("takes {} channels, expected {} as its input has", layer.in_channels, in.channels));
+  if (layer.in_channels != in.channels)
+    return wrong(fmt::format("takes {} channels, expected {} as its input has", layer.in_channels, in.channels));
   const bool pool = layer.kind == kMoruMaxPool;
   if (layer.kind == kMoruConv || pool) {
     const std::int64_t padding = pool ? 0 : layer.padding;
-    if (in.flat || layer.kernel < 1 || layer.stride < 1 || padding < 0 || in.height + 2 * padding < layer.kernel || in.width + 2 * padding < layer.kernel) {
-      return wrong(fmt::format("kernel {} with stride {} and padding {} does not fit its input, expected one that does", layer.kernel, layer.stride, padding));
+    if (in.flat || layer.kernel < 1 || layer.stride < 1 || padding < 0 || in.height + 2 * padding < layer.kernel ||
+        in.width + 2 * padding < layer.kernel) {
+      return wrong(fmt::format("kernel {} with stride {} and padding {} does not fit its input, expected one that does", layer.kernel,
+                               layer.stride, padding));
     }
-    if (!pool && (layer.groups < 1 || layer.in_channels % layer.groups != 0 || layer.out_channels < 1 || layer.out_channels % layer.groups != 0)) {
-      return wrong(fmt::format("{} groups do not divide {} and {} channels, expected a common divisor", layer.groups, layer.in_channels, layer.out_channels));
+    if (!pool &&
+        (layer.groups < 1 || layer.in_channels % layer.groups != 0 || layer.out_channels < 1 || layer.out_channels % layer.groups != 0)) {
+      return wrong(fmt::format("{} groups do not divide {} and {} channels, expected a common divisor", layer.groups, layer.in_channels,
+                               layer.out_channels));
     }
     return Extents{pool ? in.channels : layer.out_channels, (in.height + 2 * padding - layer.kernel) / layer.stride + 1,
                    (in.width + 2 * padding - layer.kernel) / layer.stride + 1, false};
@@ -125,15 +130,18 @@ Status check_network(const Network& network) {
     const std::string where = fmt::format("network '{}': layer {}", network.name, i);
     const auto known = [&](std::int32_t index) { return index >= -1 && index < static_cast<std::int32_t>(i); };
     if (!known(layer.input) || (layer.kind == kMoruAdd && !known(layer.second))) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: takes layers {} and {}, expected earlier ones", where, layer.input, layer.second));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: takes layers {} and {}, expected earlier ones", where, layer.input, layer.second));
     }
     const auto value = [&](std::int32_t index) -> const Extents& { return index < 0 ? input : values[static_cast<std::size_t>(index)]; };
-    MORU_ASSIGN_OR_RETURN_IN(where, const Extents out, layer_extents(layer, value(layer.input), layer.kind == kMoruAdd ? &value(layer.second) : nullptr));
+    MORU_ASSIGN_OR_RETURN_IN(where, const Extents out,
+                             layer_extents(layer, value(layer.input), layer.kind == kMoruAdd ? &value(layer.second) : nullptr));
     values.push_back(out);
   }
   if (values.empty() || !values.back().flat || values.back().channels != network.classes) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("network '{}': the last layer does not give {} classes, expected a linear layer that does", network.name,
-                                                         network.classes));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("network '{}': the last layer does not give {} classes, expected a linear layer that does", network.name,
+                            network.classes));
   }
   return {};
 }
@@ -146,7 +154,13 @@ class Builder {
   explicit Builder(Network* network) : network_(network) {}
 
   void conv_norm_relu(std::int32_t in, std::int32_t out, std::int32_t kernel, std::int32_t stride) {
-    add({.kind = kMoruConv, .in_channels = in, .out_channels = out, .kernel = kernel, .stride = stride, .padding = kernel / 2, .groups = 1});
+    add({.kind = kMoruConv,
+         .in_channels = in,
+         .out_channels = out,
+         .kernel = kernel,
+         .stride = stride,
+         .padding = kernel / 2,
+         .groups = 1});
     add({.kind = kMoruBatchNorm, .in_channels = out, .out_channels = out});
     add({.kind = kMoruRelu, .in_channels = out, .out_channels = out});
   }

@@ -59,7 +59,12 @@ model::Attributes attributes_of(const MoruLayer& layer) {
 
 ValueId add_node(Graph& graph, std::string_view op, std::vector<ValueId> inputs, std::string output, model::Attributes attributes = {}) {
   const ValueId out = graph.add_value(std::move(output));
-  graph.nodes().push_back({.name = {}, .op = std::string(op), .domain = {}, .inputs = std::move(inputs), .outputs = {out}, .attributes = std::move(attributes)});
+  graph.nodes().push_back({.name = {},
+                           .op = std::string(op),
+                           .domain = {},
+                           .inputs = std::move(inputs),
+                           .outputs = {out},
+                           .attributes = std::move(attributes)});
   return out;
 }
 
@@ -71,16 +76,17 @@ Result<Graph> to_graph(const Network& network, const Weights& weights) {
   MORU_RETURN_IF_ERROR(check_network(network));
   const std::vector<WeightSlot> table = weight_table(network);
   if (weights.size() != total(table)) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("network '{}': found {} weights, expected {}", network.name, weights.size(), total(table)));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("network '{}': found {} weights, expected {}", network.name, weights.size(), total(table)));
   }
   Graph graph;
   graph.name = network.name;
   graph.opset = 13;
   graph.metadata.emplace_back(kNetworkKey, network.name);
   const model::Dim batch{.value = -1, .symbol = "N"};
-  const ValueId input = graph.add_value(
-      std::string(kImageInput),
-      {DType::kFloat32, model::SymbolicShape{batch, {network.channels, {}}, {network.height, {}}, {network.width, {}}}});
+  const ValueId input =
+      graph.add_value(std::string(kImageInput),
+                      {DType::kFloat32, model::SymbolicShape{batch, {network.channels, {}}, {network.height, {}}, {network.width, {}}}});
   graph.inputs = {input};
   std::vector<ValueId> values;
   auto slot = table.begin();
@@ -113,16 +119,18 @@ Result<Weights> weights_from_graph(const Network& network, const Graph& graph) {
     while (at < nodes.size() && nodes[at].op == "Flatten") ++at;
     const std::string_view op = op_of(network.layers[i]);
     if (at >= nodes.size() || nodes[at].op != op) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("model '{}': {} is not layer {} of '{}', expected {}; train on from the float model that training wrote", graph.name,
-                              at < nodes.size() ? model::describe(graph, at) : std::string("the end of the graph"), i, network.name, op));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("model '{}': {} is not layer {} of '{}', expected {}; train on from the float model that training wrote", graph.name,
+                      at < nodes.size() ? model::describe(graph, at) : std::string("the end of the graph"), i, network.name, op));
     }
     const std::vector<ValueId>& inputs = nodes[at].inputs;
     for (std::size_t k = 1; slot != table.end() && slot->layer == i; ++slot, ++k) {
       const Tensor* tensor = k < inputs.size() && inputs[k] != model::kNoValue ? graph.initializer(inputs[k]) : nullptr;
       if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || tensor->dims() != slot->dims) {
         return fail(ErrorCode::kInvalidArgument,
-                    fmt::format("model '{}': {}: input {} is {}, expected float32 weights {} for layer {} of '{}'", graph.name, model::describe(graph, at), k,
+                    fmt::format("model '{}': {}: input {} is {}, expected float32 weights {} for layer {} of '{}'", graph.name,
+                                model::describe(graph, at), k,
                                 tensor == nullptr ? std::string("no constant")
                                                   : fmt::format("{} {}", to_string(tensor->dtype()), model::to_string(tensor->dims())),
                                 model::to_string(slot->dims), i, network.name));
@@ -138,7 +146,8 @@ Result<Network> network_of(const Graph& graph, std::int64_t classes) {
     if (key == kNetworkKey) return find_network(value, classes);
   }
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("model '{}': found no metadata '{}', expected the name of its network; train on from a model that Moru trained", graph.name, kNetworkKey));
+              fmt::format("model '{}': found no metadata '{}', expected the name of its network; train on from a model that Moru trained",
+                          graph.name, kNetworkKey));
 }
 
 }  // namespace moru::forge

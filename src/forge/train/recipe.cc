@@ -34,8 +34,9 @@ Result<TrainRecipe> read_train_recipe(const ConfigObject& document) {
 }
 
 std::string describe(const TrainRecipe& r) {
-  return fmt::format("network {} epochs {} batch {} learning_rate {} warm_up {} momentum {} weight_decay {} label_smoothing {} shift_px {} flip {}", r.network,
-                     r.epochs, r.batch, r.learning_rate, r.warm_up, r.momentum, r.weight_decay, r.label_smoothing, r.shift_px, r.flip);
+  return fmt::format(
+      "network {} epochs {} batch {} learning_rate {} warm_up {} momentum {} weight_decay {} label_smoothing {} shift_px {} flip {}",
+      r.network, r.epochs, r.batch, r.learning_rate, r.warm_up, r.momentum, r.weight_decay, r.label_smoothing, r.shift_px, r.flip);
 }
 
 TrainRecipe fine_tune_recipe(const TrainRecipe& recipe) {

@@ -15,13 +15,13 @@ struct TrainRecipe {
   std::string network = "cnn_small";
   std::int64_t epochs = 10;
   std::int64_t batch = 128;
-  double learning_rate = 0.1;     ///< the peak of the one-cycle schedule
-  double warm_up = 0.25;          ///< share of the steps in which the rate rises to the peak
+  double learning_rate = 0.1;  ///< the peak of the one-cycle schedule
+  double warm_up = 0.25;       ///< share of the steps in which the rate rises to the peak
   double momentum = 0.9;
   double weight_decay = 5e-4;
   double label_smoothing = 0.05;
-  std::int64_t shift_px = 1;      ///< images are shifted by up to so many pixels each way
-  bool flip = true;               ///< half of the images are mirrored left to right
+  std::int64_t shift_px = 1;  ///< images are shifted by up to so many pixels each way
+  bool flip = true;           ///< half of the images are mirrored left to right
 };
 
 /// The recipe by a name built in ("cnn_small"). kNotFound lists the known names.

@@ -128,9 +128,7 @@ class Trainer {
       const torch::Tensor& x = layer.input < 0 ? input : values[static_cast<std::size_t>(layer.input)];
       const auto weight = [&](std::size_t k) -> torch::Tensor& { return weights_[first_weight_[i] + k]; };
       switch (layer.kind) {
-        case kMoruConv:
-          values.push_back(torch::conv2d(x, weight(0), {}, layer.stride, layer.padding, 1, layer.groups));
-          break;
+        case kMoruConv: values.push_back(torch::conv2d(x, weight(0), {}, layer.stride, layer.padding, 1, layer.groups)); break;
         case kMoruBatchNorm:
           values.push_back(torch::batch_norm(x, weight(0), weight(1), weight(2), weight(3), training, 0.1, 1e-5, false));
           break;
@@ -185,7 +183,8 @@ int predict(void* handle, const float* images, std::int64_t batch, float* logits
 }
 void destroy(void* handle) { delete static_cast<Trainer*>(handle); }
 
-const MoruTrainerTable kTable = {kMoruTrainerVersion, "libtorch " TORCH_VERSION, create, set_weights, get_weights, take_step, predict, destroy};
+const MoruTrainerTable kTable = {
+    kMoruTrainerVersion, "libtorch " TORCH_VERSION, create, set_weights, get_weights, take_step, predict, destroy};
 
 }  // namespace
 

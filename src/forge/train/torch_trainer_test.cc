@@ -41,10 +41,11 @@ TEST(Train, GoesOnFromGivenWeights) {
   const auto first_result = train(dataset, kQuick, {.seed = 1, .threads = 1});
   ASSERT_TRUE(first_result.has_value());
   double loss_at_start = 0.0;
-  const auto on = train(dataset, fine_tune_recipe(kQuick), {.seed = 2, .threads = 1, .initial = &first_result->weights, .progress = [&](const TrainProgress& progress) {
-                                                             if (progress.step == 1) loss_at_start = progress.loss;
-                                                             return true;
-                                                           }});
+  const auto on = train(dataset, fine_tune_recipe(kQuick),
+                        {.seed = 2, .threads = 1, .initial = &first_result->weights, .progress = [&](const TrainProgress& progress) {
+                           if (progress.step == 1) loss_at_start = progress.loss;
+                           return true;
+                         }});
   ASSERT_TRUE(on.has_value()) << on.error().message;
   EXPECT_LT(loss_at_start, 1.0) << "random weights would begin at ln 10 = 2.3";
   EXPECT_NE(on->weights_digest, first_result->weights_digest);

@@ -35,12 +35,14 @@ Result<double> top1_of(Trainer& trainer, const Network& network, const ImageSet&
 Status check_fit(const Dataset& dataset, const Network& network, const TrainRecipe& recipe) {
   const ImageSet& set = dataset.train;
   if (network.channels != 1 || set.height() != network.height || set.width() != network.width) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("train: dataset '{}' has images [1, {}, {}], expected [{}, {}, {}] for network '{}'", dataset.name,
-                                                         set.height(), set.width(), network.channels, network.height, network.width, network.name));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("train: dataset '{}' has images [1, {}, {}], expected [{}, {}, {}] for network '{}'", dataset.name,
+                            set.height(), set.width(), network.channels, network.height, network.width, network.name));
   }
   if (recipe.batch < 1 || recipe.batch > set.size() || recipe.epochs < 1) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("train: found {} epochs of batches of {}, expected at least 1 epoch and batches of 1 to {}",
-                                                         recipe.epochs, recipe.batch, set.size()));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("train: found {} epochs of batches of {}, expected at least 1 epoch and batches of 1 to {}", recipe.epochs,
+                            recipe.batch, set.size()));
   }
   return {};
 }
@@ -74,8 +76,9 @@ Result<TrainResult> train(const Dataset& dataset, const TrainRecipe& recipe, con
       step_options.learning_rate = one_cycle_rate(recipe, progress.step, progress.steps);
       MORU_ASSIGN_OR_RETURN(const StepResult step, trainer.step(batches.images(), batches.labels(), step_options));
       if (!std::isfinite(step.loss)) {
-        return fail(ErrorCode::kInvalidArgument, fmt::format("train: the loss is {} at step {}, expected a finite number; lower learning_rate (now {})",
-                                                             step.loss, progress.step, recipe.learning_rate));
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("train: the loss is {} at step {}, expected a finite number; lower learning_rate (now {})", step.loss,
+                                progress.step, recipe.learning_rate));
       }
       loss_sum += step.loss;
       right += step.right;
@@ -85,7 +88,8 @@ Result<TrainResult> train(const Dataset& dataset, const TrainRecipe& recipe, con
       progress.train_top1 = static_cast<double>(right) / static_cast<double>(i * recipe.batch);
       const double seconds = static_cast<double>(system_clock().steady_now() - started) / 1e9;
       progress.images_per_s = static_cast<double>(progress.step * recipe.batch) / std::max(seconds, 1e-9);
-      progress.time_left = static_cast<TimeNs>(seconds * 1e9 / static_cast<double>(progress.step) * static_cast<double>(progress.steps - progress.step));
+      progress.time_left =
+          static_cast<TimeNs>(seconds * 1e9 / static_cast<double>(progress.step) * static_cast<double>(progress.steps - progress.step));
       if (options.progress && !options.progress(progress)) {
         return fail(ErrorCode::kCancelled, fmt::format("train: stopped at step {} of {}, as asked", progress.step, progress.steps));
       }
@@ -99,9 +103,11 @@ Result<TrainResult> train(const Dataset& dataset, const TrainRecipe& recipe, con
   return result;
 }
 
-std::string train_cache_key(const Dataset& dataset, const TrainRecipe& recipe, const TrainOptions& options, std::string_view trainer_version) {
-  return sha256_hex(fmt::format("train 1\ndataset {}\nrecipe {}\nseed {}\nthreads {}\ninitial {}\ntrainer {}\n", dataset.digest, describe(recipe), options.seed,
-                                options.threads, options.initial != nullptr ? weights_digest(*options.initial) : "random", trainer_version));
+std::string train_cache_key(const Dataset& dataset, const TrainRecipe& recipe, const TrainOptions& options,
+                            std::string_view trainer_version) {
+  return sha256_hex(fmt::format("train 1\ndataset {}\nrecipe {}\nseed {}\nthreads {}\ninitial {}\ntrainer {}\n", dataset.digest,
+                                describe(recipe), options.seed, options.threads,
+                                options.initial != nullptr ? weights_digest(*options.initial) : "random", trainer_version));
 }
 
 }  // namespace moru::forge

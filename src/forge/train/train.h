@@ -20,7 +20,7 @@ struct TrainProgress {
   std::int64_t epochs = 0;
   std::int64_t step = 0;  ///< done, over all epochs
   std::int64_t steps = 0;
-  double loss = 0.0;       ///< mean of the epoch so far
+  double loss = 0.0;        ///< mean of the epoch so far
   double train_top1 = 0.0;  ///< of the epoch so far, on augmented images
   double images_per_s = 0.0;
   TimeNs time_left = 0;
@@ -54,6 +54,7 @@ double one_cycle_rate(const TrainRecipe& recipe, std::int64_t step, std::int64_t
 
 /// Names what train() would give: SHA-256 over dataset, recipe, seed, threads, initial weights and the trainer's version.
 /// 64 hexadecimal digits; for caches. `trainer_version` as Trainer::library_version() gives it.
-std::string train_cache_key(const Dataset& dataset, const TrainRecipe& recipe, const TrainOptions& options, std::string_view trainer_version);
+std::string train_cache_key(const Dataset& dataset, const TrainRecipe& recipe, const TrainOptions& options,
+                            std::string_view trainer_version);
 
 }  // namespace moru::forge

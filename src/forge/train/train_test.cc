@@ -121,7 +121,8 @@ TEST(OneCycle, RisesToThePeakAndFallsToNothing) {
 }
 
 TEST(TrainRecipe, ReadsFieldsAndKeepsDefaults) {
-  const auto document = ConfigObject::parse("apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: quick}\nspec: {type: train, epochs: 2, flip: false}\n", "r.yaml");
+  const auto document = ConfigObject::parse(
+      "apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: quick}\nspec: {type: train, epochs: 2, flip: false}\n", "r.yaml");
   ASSERT_TRUE(document.has_value());
   const auto recipe = read_train_recipe(*document);
   ASSERT_TRUE(recipe.has_value()) << recipe.error().message;
@@ -133,7 +134,8 @@ TEST(TrainRecipe, ReadsFieldsAndKeepsDefaults) {
 }
 
 TEST(TrainRecipe, UnknownFieldNamesTheNearest) {
-  const auto document = ConfigObject::parse("apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: q}\nspec:\n  type: train\n  epoch: 2\n", "r.yaml");
+  const auto document =
+      ConfigObject::parse("apiVersion: moru.dev/v1\nkind: Recipe\nmetadata: {name: q}\nspec:\n  type: train\n  epoch: 2\n", "r.yaml");
   ASSERT_TRUE(document.has_value());
   const auto recipe = read_train_recipe(*document);
   ASSERT_FALSE(recipe.has_value());

@@ -53,15 +53,18 @@ Status check(int code, const ErrorText& text, std::string_view where) {
 Result<const MoruTrainerTable*> open_trainer_library(const Path& path) {
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    return fail(ErrorCode::kUnavailable, fmt::format("trainer: {}, expected a library that loads; apt install libtorch1.13 libopenblas0-pthread", ::dlerror()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("trainer: {}, expected a library that loads; apt install libtorch1.13 libopenblas0-pthread", ::dlerror()));
   }
   using TableFunction = const MoruTrainerTable* (*)();
   const auto function = reinterpret_cast<TableFunction>(::dlsym(library, kMoruTrainerSymbol));
-  if (function == nullptr) return fail(ErrorCode::kUnavailable, fmt::format("trainer: '{}' has no symbol {}, expected Moru's trainer", path.string(), kMoruTrainerSymbol));
+  if (function == nullptr)
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("trainer: '{}' has no symbol {}, expected Moru's trainer", path.string(), kMoruTrainerSymbol));
   const MoruTrainerTable* table = function();
   if (table->version != kMoruTrainerVersion) {
-    return fail(ErrorCode::kUnavailable, fmt::format("trainer: '{}' has interface version {}, expected {}; build both from one source", path.string(),
-                                                     table->version, kMoruTrainerVersion));
+    return fail(ErrorCode::kUnavailable, fmt::format("trainer: '{}' has interface version {}, expected {}; build both from one source",
+                                                     path.string(), table->version, kMoruTrainerVersion));
   }
   return table;
 }
@@ -73,7 +76,8 @@ Result<std::string> Trainer::library_version() {
 
 Result<Trainer> Trainer::create(const Network& network, int threads) {
   MORU_RETURN_IF_ERROR(check_network(network));
-  if (threads < 1 || threads > 1024) return fail(ErrorCode::kInvalidArgument, fmt::format("trainer: found {} threads, expected 1 to 1024", threads));
+  if (threads < 1 || threads > 1024)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("trainer: found {} threads, expected 1 to 1024", threads));
   MORU_ASSIGN_OR_RETURN(const MoruTrainerTable* table, trainer_library());
   const MoruNetwork plain{.layers = network.layers.data(),
                           .layer_count = static_cast<std::int32_t>(network.layers.size()),
@@ -118,21 +122,24 @@ Status Trainer::set_weights(const Weights& weights) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("trainer: found {} weights, expected {}", weights.size(), weight_count_));
   }
   ErrorText error{};
-  return check(table_->set_weights(handle_, weights.data(), static_cast<std::int64_t>(weights.size()), error.data(), error.size()), error, "set weights");
+  return check(table_->set_weights(handle_, weights.data(), static_cast<std::int64_t>(weights.size()), error.data(), error.size()), error,
+               "set weights");
 }
 
 Result<Weights> Trainer::weights() const {
   Weights weights(weight_count_);
   ErrorText error{};
-  MORU_RETURN_IF_ERROR(check(table_->get_weights(handle_, weights.data(), static_cast<std::int64_t>(weights.size()), error.data(), error.size()), error,
-                             "get weights"));
+  MORU_RETURN_IF_ERROR(
+      check(table_->get_weights(handle_, weights.data(), static_cast<std::int64_t>(weights.size()), error.data(), error.size()), error,
+            "get weights"));
   return weights;
 }
 
 Result<StepResult> Trainer::step(std::span<const float> images, std::span<const std::int64_t> labels, const StepOptions& options) {
   if (labels.empty() || images.size() != labels.size() * image_size_) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("trainer: found {} pixels and {} labels, expected {} pixels for each of 1 or more labels",
-                                                         images.size(), labels.size(), image_size_));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("trainer: found {} pixels and {} labels, expected {} pixels for each of 1 or more labels", images.size(),
+                            labels.size(), image_size_));
   }
   for (const std::int64_t label : labels) {
     if (label < 0 || static_cast<std::size_t>(label) >= classes_) {
@@ -156,11 +163,13 @@ Result<StepResult> Trainer::step(std::span<const float> images, std::span<const 
 Status Trainer::predict(std::span<const float> images, std::span<float> logits) {
   const std::size_t batch = logits.size() / classes_;
   if (batch == 0 || logits.size() != batch * classes_ || images.size() != batch * image_size_) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("trainer: found {} pixels and room for {} logits, expected {} and {} for each image", images.size(),
-                                                         logits.size(), image_size_, classes_));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("trainer: found {} pixels and room for {} logits, expected {} and {} for each image", images.size(),
+                            logits.size(), image_size_, classes_));
   }
   ErrorText error{};
-  return check(table_->predict(handle_, images.data(), static_cast<std::int64_t>(batch), logits.data(), error.data(), error.size()), error, "predict");
+  return check(table_->predict(handle_, images.data(), static_cast<std::int64_t>(batch), logits.data(), error.data(), error.size()), error,
+               "predict");
 }
 
 }  // namespace moru::forge

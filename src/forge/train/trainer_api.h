@@ -60,7 +60,7 @@ struct MoruStep {
 /// owner. Weights are one flat array: layer by layer, in the order given with each kind.
 struct MoruTrainerTable {
   std::uint32_t version;
-  const char* library;  ///< "libtorch 1.13.0"
+  const char* library;                                                                                     ///< "libtorch 1.13.0"
   void* (*create)(const MoruNetwork* network, std::int32_t threads, char* error, std::size_t error_size);  ///< null on error
   int (*set_weights)(void* handle, const float* weights, std::int64_t count, char* error, std::size_t error_size);
   int (*get_weights)(void* handle, float* weights, std::int64_t count, char* error, std::size_t error_size);

@@ -45,9 +45,10 @@ Status check_ports(const runtime::Session& session) {
     return ports.size() == 1 && ports[0].dtype == model::DType::kFloat32 && ports[0].shape.size() == rank;
   };
   if (fits(session.inputs(), 4) && fits(session.outputs(), 2)) return {};
-  return fail(ErrorCode::kInvalidArgument, fmt::format("evaluate: found a model with {} inputs and {} outputs, expected one float32 input [N, 1, H, W] and one "
-                                                       "float32 output [N, classes]",
-                                                       session.inputs().size(), session.outputs().size()));
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("evaluate: found a model with {} inputs and {} outputs, expected one float32 input [N, 1, H, W] and one "
+                          "float32 output [N, classes]",
+                          session.inputs().size(), session.outputs().size()));
 }
 
 Status measure_latencies(runtime::Session& original, runtime::Session& compressed, const ImageSet& set, double mean, double std,
@@ -79,7 +80,8 @@ double us(TimeNs ns) { return static_cast<double>(ns) / 1e3; }
 
 Result<Evaluation> evaluate(runtime::Session& session, const ImageSet& set, double mean, double std, std::int64_t batch) {
   MORU_RETURN_IF_ERROR(check_ports(session));
-  if (set.size() == 0 || batch < 1) return fail(ErrorCode::kInvalidArgument, "evaluate: found an empty set or batch, expected at least one image");
+  if (set.size() == 0 || batch < 1)
+    return fail(ErrorCode::kInvalidArgument, "evaluate: found an empty set or batch, expected at least one image");
   Evaluation evaluation;
   std::int64_t right = 0;
   for (std::int64_t from = 0; from < set.size(); from += batch) {
@@ -88,7 +90,8 @@ Result<Evaluation> evaluate(runtime::Session& session, const ImageSet& set, doub
     MORU_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, runtime::run_once(session, {&images, 1}));
     const Tensor& output = outputs.front();
     if (output.rank() != 2 || output.dims()[0] != count || output.dims()[1] < 1 || output.dims()[1] > 256) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("evaluate: found output {}, expected [{}, classes] with 1 to 256 classes", model::to_string(output.dims()), count));
+      return fail(ErrorCode::kInvalidArgument, fmt::format("evaluate: found output {}, expected [{}, classes] with 1 to 256 classes",
+                                                           model::to_string(output.dims()), count));
     }
     evaluation.classes = output.dims()[1];
     const auto values = output.data<float>();
@@ -112,24 +115,30 @@ double agreement(const Evaluation& a, const Evaluation& b) {
 
 void judge(const Budget& budget, Comparison* c) {
   c->drop_points = 100.0 * (c->original.top1 - c->compressed.top1);
-  c->size_ratio = c->original.size_bytes == 0 ? 0.0 : static_cast<double>(c->compressed.size_bytes) / static_cast<double>(c->original.size_bytes);
-  c->speed_up = c->compressed.latency.p50 == 0 ? 0.0 : static_cast<double>(c->original.latency.p50) / static_cast<double>(c->compressed.latency.p50);
+  c->size_ratio =
+      c->original.size_bytes == 0 ? 0.0 : static_cast<double>(c->compressed.size_bytes) / static_cast<double>(c->original.size_bytes);
+  c->speed_up =
+      c->compressed.latency.p50 == 0 ? 0.0 : static_cast<double>(c->original.latency.p50) / static_cast<double>(c->compressed.latency.p50);
   c->violations.clear();
   // Differences of shares are not exact in binary; a drop of exactly the budget is within it.
   if (c->drop_points > budget.max_drop_points + 1e-9) {
-    c->violations.push_back(fmt::format("accuracy: fell by {:.2f} points, expected at most {:.2f}", c->drop_points, budget.max_drop_points));
+    c->violations.push_back(
+        fmt::format("accuracy: fell by {:.2f} points, expected at most {:.2f}", c->drop_points, budget.max_drop_points));
   }
   if (c->size_ratio > budget.max_size_ratio) {
-    c->violations.push_back(fmt::format("size: {:.1f} % of the original, expected at most {:.1f} %", 100 * c->size_ratio, 100 * budget.max_size_ratio));
+    c->violations.push_back(
+        fmt::format("size: {:.1f} % of the original, expected at most {:.1f} %", 100 * c->size_ratio, 100 * budget.max_size_ratio));
   }
   c->budget_met = c->violations.empty();
 }
 
-Result<Comparison> compare_models(std::string_view original, std::string_view compressed, const ImageSet& set, double mean, double std, const Budget& budget,
-                                  const ComparisonOptions& options) {
+Result<Comparison> compare_models(std::string_view original, std::string_view compressed, const ImageSet& set, double mean, double std,
+                                  const Budget& budget, const ComparisonOptions& options) {
   const runtime::SessionOptions session_options{.threads = options.threads};
-  MORU_ASSIGN_OR_RETURN_IN("original model", const auto original_session, runtime::load_session(options.backend, original, session_options));
-  MORU_ASSIGN_OR_RETURN_IN("compressed model", const auto compressed_session, runtime::load_session(options.backend, compressed, session_options));
+  MORU_ASSIGN_OR_RETURN_IN("original model", const auto original_session,
+                           runtime::load_session(options.backend, original, session_options));
+  MORU_ASSIGN_OR_RETURN_IN("compressed model", const auto compressed_session,
+                           runtime::load_session(options.backend, compressed, session_options));
   Comparison comparison;
   const auto go_on = [&](double share) { return !options.progress || options.progress(share); };
   MORU_ASSIGN_OR_RETURN_IN("original model", comparison.original_evaluation, evaluate(*original_session, set, mean, std));
@@ -175,7 +184,8 @@ std::string to_table(const Comparison& c) {
   const auto time = [](TimeNs ns) { return fmt::format("{:.0f} us", us(ns)); };
   std::string text = row("", "float32", "int8", "");
   text += row("top-1", percent(c.original.top1), percent(c.compressed.top1), fmt::format("{:+.2f} points", -c.drop_points));
-  text += row("size", human_bytes(c.original.size_bytes), human_bytes(c.compressed.size_bytes), fmt::format("{:.1f} %", 100 * c.size_ratio));
+  text +=
+      row("size", human_bytes(c.original.size_bytes), human_bytes(c.compressed.size_bytes), fmt::format("{:.1f} %", 100 * c.size_ratio));
   text += row("latency p50", time(c.original.latency.p50), time(c.compressed.latency.p50), fmt::format("{:.2f} times as fast", c.speed_up));
   text += row("latency p99", time(c.original.latency.p99), time(c.compressed.latency.p99), "");
   text += row("arg-max agreement", "", percent(c.agreement), "");

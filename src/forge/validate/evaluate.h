@@ -63,8 +63,8 @@ struct ComparisonOptions {
 };
 
 /// Measures both models (ONNX bytes) on `set` and holds the second against the budget.
-Result<Comparison> compare_models(std::string_view original, std::string_view compressed, const ImageSet& set, double mean, double std, const Budget& budget,
-                                  const ComparisonOptions& options = {});
+Result<Comparison> compare_models(std::string_view original, std::string_view compressed, const ImageSet& set, double mean, double std,
+                                  const Budget& budget, const ComparisonOptions& options = {});
 
 /// Fills drop, ratio, speed-up, violations and verdict from the figures.
 void judge(const Budget& budget, Comparison* comparison);

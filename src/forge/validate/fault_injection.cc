@@ -26,9 +26,11 @@ std::vector<ValueId> weight_constants(const Graph& graph) {
     if ((node.op != "Conv" && node.op != "Gemm") || node.inputs.size() < 2) continue;
     ValueId id = node.inputs[1];
     const std::int32_t producer = id == model::kNoValue ? -1 : producers[static_cast<std::size_t>(id)];
-    if (producer >= 0 && graph.nodes()[static_cast<std::size_t>(producer)].op == "DequantizeLinear") id = graph.nodes()[static_cast<std::size_t>(producer)].inputs[0];
+    if (producer >= 0 && graph.nodes()[static_cast<std::size_t>(producer)].op == "DequantizeLinear")
+      id = graph.nodes()[static_cast<std::size_t>(producer)].inputs[0];
     const Tensor* tensor = id == model::kNoValue ? nullptr : graph.initializer(id);
-    if (tensor != nullptr && (tensor->dtype() == DType::kFloat32 || tensor->dtype() == DType::kInt8) && seen.insert(id).second) constants.push_back(id);
+    if (tensor != nullptr && (tensor->dtype() == DType::kFloat32 || tensor->dtype() == DType::kInt8) && seen.insert(id).second)
+      constants.push_back(id);
   }
   return constants;
 }
@@ -38,7 +40,8 @@ template <class Change>
 Result<Graph> with_weights(const Graph& graph, const Change& change) {
   const std::vector<ValueId> constants = weight_constants(graph);
   if (constants.empty()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("model '{}': found no constant weights of Conv or Gemm, expected some to change", graph.name));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("model '{}': found no constant weights of Conv or Gemm, expected some to change", graph.name));
   }
   Graph changed = graph;
   for (const ValueId id : constants) {
@@ -88,8 +91,8 @@ Result<Graph> add_weight_noise(const Graph& graph, double strength, std::uint64_
   return with_weights(graph, [&](auto values) { add_noise(values, strength, random); });
 }
 
-Result<Degraded> degrade_weights(const Graph& graph, double drop_points, std::uint64_t seed, const std::function<Result<double>(const Graph&)>& accuracy,
-                                 double tolerance_points) {
+Result<Degraded> degrade_weights(const Graph& graph, double drop_points, std::uint64_t seed,
+                                 const std::function<Result<double>(const Graph&)>& accuracy, double tolerance_points) {
   constexpr int kMostCalls = 16;
   constexpr double kStrongest = 4.0;
   MORU_ASSIGN_OR_RETURN(const double start, accuracy(graph));
@@ -114,7 +117,8 @@ Result<Degraded> degrade_weights(const Graph& graph, double drop_points, std::ui
     } else {
       low = strength;
       if (!bounded && strength >= kStrongest) {
-        return fail(ErrorCode::kInvalidArgument, fmt::format("degrade '{}': noise of strength {} costs {:.1f} points, expected {:.1f}", graph.name, strength, drop, drop_points));
+        return fail(ErrorCode::kInvalidArgument, fmt::format("degrade '{}': noise of strength {} costs {:.1f} points, expected {:.1f}",
+                                                             graph.name, strength, drop, drop_points));
       }
       if (!bounded) high = strength * 2;
     }

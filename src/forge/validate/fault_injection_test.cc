@@ -29,14 +29,14 @@ Graph linear(bool quantized) {
     const auto stored = graph.add_initializer("q", Tensor::of<std::int8_t>({64, 64}, values));
     const auto scale = graph.add_initializer("s", Tensor::scalar<float>(0.1F));
     w = graph.add_value("w");
-    graph.nodes().push_back({.op = "DequantizeLinear", .inputs = {stored, scale}, .outputs = {w}});
+    graph.nodes().push_back({{}, "DequantizeLinear", {}, {stored, scale}, {w}, {}});
   } else {
     std::vector<float> values(64 * 64);
     for (float& value : values) value = static_cast<float>(random.normal());
     w = graph.add_initializer("q", Tensor::of<float>({64, 64}, values));
   }
   const auto y = graph.add_value("y");
-  graph.nodes().push_back({.op = "Gemm", .inputs = {x, w}, .outputs = {y}});
+  graph.nodes().push_back({{}, "Gemm", {}, {x, w}, {y}, {}});
   graph.outputs = {y};
   return graph;
 }

@@ -32,8 +32,10 @@ Json curve_json(std::span<const ThresholdPoint> curve) {
 
 Result<OrderScores> order_scores(const Evaluation& evaluation, const ImageSet& set, std::uint64_t seed) {
   if (evaluation.predicted.size() != static_cast<std::size_t>(set.size()) || evaluation.classes < 2) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("threshold: found {} predictions of {} classes for {} images, expected one for each image and 2 or more classes",
-                                                         evaluation.predicted.size(), evaluation.classes, set.size()));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("threshold: found {} predictions of {} classes for {} images, expected one for each image and 2 or more classes",
+                    evaluation.predicted.size(), evaluation.classes, set.size()));
   }
   OrderScores scores;
   Rng random(seed);
@@ -41,7 +43,8 @@ Result<OrderScores> order_scores(const Evaluation& evaluation, const ImageSet& s
   for (std::int64_t i = 0; i < set.size(); ++i) {
     const auto row = evaluation.row(i);
     const std::size_t own = set.label(i);
-    if (own >= classes) return fail(ErrorCode::kInvalidArgument, fmt::format("threshold: image {} has label {}, expected 0 to {}", i, own, classes - 1));
+    if (own >= classes)
+      return fail(ErrorCode::kInvalidArgument, fmt::format("threshold: image {} has label {}, expected 0 to {}", i, own, classes - 1));
     const std::size_t other = (own + 1 + random.below(classes - 1)) % classes;
     scores.kept.push_back(row[own]);
     scores.swapped.push_back(row[other]);
@@ -56,7 +59,8 @@ ThresholdPoint rates_at(const OrderScores& scores, double threshold) {
 Result<ThresholdPoint> choose_threshold(const OrderScores& scores, double max_false_alarms) {
   if (scores.kept.empty()) return fail(ErrorCode::kInvalidArgument, "threshold: found no scores, expected at least one");
   if (!(max_false_alarms >= 0.0 && max_false_alarms <= 1.0)) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("threshold: found {} as the share of false alarms, expected 0 to 1", max_false_alarms));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("threshold: found {} as the share of false alarms, expected 0 to 1", max_false_alarms));
   }
   std::vector<float> sorted = scores.kept;
   std::ranges::sort(sorted);
@@ -71,8 +75,8 @@ std::vector<ThresholdPoint> threshold_curve(const OrderScores& scores) {
   return curve;
 }
 
-Result<ThresholdReport> alert_threshold(const Evaluation& validation, const ImageSet& validation_set, const Evaluation& test, const ImageSet& test_set,
-                                        std::uint64_t seed, double max_false_alarms) {
+Result<ThresholdReport> alert_threshold(const Evaluation& validation, const ImageSet& validation_set, const Evaluation& test,
+                                        const ImageSet& test_set, std::uint64_t seed, double max_false_alarms) {
   MORU_ASSIGN_OR_RETURN(const OrderScores on_validation, order_scores(validation, validation_set, seed));
   MORU_ASSIGN_OR_RETURN(const OrderScores on_test, order_scores(test, test_set, seed + 1));
   ThresholdReport report;

@@ -46,8 +46,8 @@ struct ThresholdReport {
 };
 
 /// Chooses on the validation part and reports on both. Orders of the test part are swapped by seed + 1.
-Result<ThresholdReport> alert_threshold(const Evaluation& validation, const ImageSet& validation_set, const Evaluation& test, const ImageSet& test_set,
-                                        std::uint64_t seed, double max_false_alarms = 0.008);
+Result<ThresholdReport> alert_threshold(const Evaluation& validation, const ImageSet& validation_set, const Evaluation& test,
+                                        const ImageSet& test_set, std::uint64_t seed, double max_false_alarms = 0.008);
 
 Json to_json(const ThresholdReport& report);
 

@@ -54,7 +54,8 @@ TEST(Threshold, CurveRises) {
 
 TEST(OrderScores, SwappedOrderIsAnotherClassDrawnBySeed) {
   const ImageSet set = synthetic_set_for_test(60, 3, 5);
-  Evaluation evaluation{.classes = 3};
+  Evaluation evaluation;
+  evaluation.classes = 3;
   for (std::int64_t i = 0; i < set.size(); ++i) {
     for (int c = 0; c < 3; ++c) evaluation.probabilities.push_back(c == set.label(i) ? 0.8F : 0.1F);
     evaluation.predicted.push_back(set.label(i));
@@ -72,7 +73,7 @@ TEST(OrderScores, SwappedOrderIsAnotherClassDrawnBySeed) {
 
 TEST(OrderScores, ForeignEvaluationIsRefused) {
   const ImageSet set = synthetic_set_for_test(5, 3, 5);
-  EXPECT_EQ(order_scores(Evaluation{.classes = 3}, set, 1).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(order_scores(Evaluation{}, set, 1).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(choose_threshold({}, 0.1).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(choose_threshold(ladder(0.1F), 1.5).error().code, ErrorCode::kInvalidArgument);
 }
