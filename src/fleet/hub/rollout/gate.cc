@@ -2,6 +2,7 @@
 #include "fleet/hub/rollout/gate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -108,14 +109,14 @@ Verdict judge_labelled(const GateOptions& options, const wire::ShadowStats& sum,
   const auto n = sum.labelled;
   figures->test = "labelled";
   figures->items = n;
-  figures->value = (static_cast<double>(sum.only_current) - static_cast<double>(sum.only_candidate)) / static_cast<double>(n);
-  figures->low = paired_interval(n, sum.only_current, sum.only_candidate, options.alpha / looks).low;
-  figures->high = paired_interval(n, sum.only_current, sum.only_candidate, options.beta / looks).high;
+  figures->drop = (static_cast<double>(sum.only_current) - static_cast<double>(sum.only_candidate)) / static_cast<double>(n);
+  figures->drop_low = paired_interval(n, sum.only_current, sum.only_candidate, options.alpha / looks).low;
+  figures->drop_high = paired_interval(n, sum.only_current, sum.only_candidate, options.beta / looks).high;
   Verdict verdict;
-  verdict.fails = figures->low > options.allowed_drop;
-  verdict.passes = figures->high < options.harmful_drop;
+  verdict.fails = figures->drop_low > options.allowed_drop;
+  verdict.passes = figures->drop_high < options.harmful_drop;
   const std::string text = fmt::format("accuracy drop {} on {} labelled live items, bounds {} to {} (only the current model right: {}, only the candidate: {})",
-                                       percent(figures->value), n, percent(figures->low), percent(figures->high), sum.only_current, sum.only_candidate);
+                                       percent(figures->drop), n, percent(figures->drop_low), percent(figures->drop_high), sum.only_current, sum.only_candidate);
   verdict.reason = verdict.fails    ? fmt::format("{}; lower bound is above the allowed {}", text, percent(options.allowed_drop))
                    : verdict.passes ? fmt::format("{}; upper bound is below the harmful {}", text, percent(options.harmful_drop))
                                     : fmt::format("{}; undecided between {} allowed and {} harmful", text, percent(options.allowed_drop), percent(options.harmful_drop));
@@ -125,14 +126,13 @@ Verdict judge_labelled(const GateOptions& options, const wire::ShadowStats& sum,
 Verdict judge_agreement(const GateOptions& options, const wire::ShadowStats& sum, int looks, GateFigures* figures) {
   figures->test = "agreement";
   figures->items = sum.items;
-  figures->value = static_cast<double>(sum.agree) / static_cast<double>(sum.items);
-  figures->low = wilson_interval(sum.items, sum.agree, options.beta / looks).low;
-  figures->high = wilson_interval(sum.items, sum.agree, options.alpha / looks).high;
+  figures->agree_low = wilson_interval(sum.items, sum.agree, options.beta / looks).low;
+  figures->agree_high = wilson_interval(sum.items, sum.agree, options.alpha / looks).high;
   Verdict verdict;
-  verdict.fails = figures->high < options.min_agreement;
-  verdict.passes = figures->low >= options.min_agreement;
-  const std::string text = fmt::format("agreement {} on {} live items without a reference class, bounds {} to {}", percent(figures->value), sum.items,
-                                       percent(figures->low), percent(figures->high));
+  verdict.fails = figures->agree_high < options.min_agreement;
+  verdict.passes = figures->agree_low >= options.min_agreement;
+  const std::string text = fmt::format("agreement {} on {} live items without a reference class, bounds {} to {}", percent(figures->agree), sum.items,
+                                       percent(figures->agree_low), percent(figures->agree_high));
   verdict.reason = fmt::format("{}; {} {}", text, verdict.fails ? "upper bound is below" : verdict.passes ? "lower bound reaches" : "undecided at",
                                percent(options.min_agreement));
   return verdict;
@@ -180,11 +180,21 @@ Json write_gate_options(const GateOptions& options) {
 }
 
 Json write_gate_figures(const GateFigures& figures) {
-  return {{"test", figures.test},     {"looks_done", figures.looks_done},
-          {"items", figures.items},   {"value", figures.value},
-          {"low", figures.low},       {"high", figures.high},
-          {"errors", figures.errors}, {"candidate_p99_ns", figures.candidate_p99},
-          {"current_p99_ns", figures.current_p99}};
+  const auto microseconds = [](TimeNs time) { return static_cast<double>(time) / 1e3; };
+  Json json = {{"test", figures.test}, {"looks_done", figures.looks_done}, {"items", figures.items}, {"errors", figures.errors}};
+  if (figures.test == "labelled") {
+    json["drop"] = figures.drop;
+    json["drop_low"] = figures.drop_low;
+    json["drop_high"] = figures.drop_high;
+  }
+  json["agree"] = figures.agree;
+  if (figures.test == "agreement") {
+    json["agree_low"] = figures.agree_low;
+    json["agree_high"] = figures.agree_high;
+  }
+  json["candidate_p99_us"] = microseconds(figures.candidate_p99);
+  json["current_p99_us"] = microseconds(figures.current_p99);
+  return json;
 }
 
 int gate_looks(const GateOptions& options) {
@@ -202,6 +212,8 @@ GateResult evaluate_gate(const GateOptions& options, const std::vector<NodeShado
   result.figures.looks_done = looks_done;
   const wire::ShadowStats sum = pool(nodes);
   result.figures.errors = sum.errors;
+  result.figures.items = sum.items;
+  if (sum.items > 0) result.figures.agree = static_cast<double>(sum.agree) / static_cast<double>(sum.items);
   const NodeShadow* slow = too_slow(options, nodes, &result.figures);
   for (const NodeShadow& node : nodes) {
     if (add_up(node.stats)) continue;

@@ -43,9 +43,12 @@ struct GateFigures {
   std::string test;  ///< "labelled", "agreement"; empty before the first look
   int looks_done = 0;
   std::uint64_t items = 0;  ///< that the test used
-  double value = 0;         ///< drop of accuracy, or agreement
-  double low = 0;           ///< confidence bounds of `value` at the level of one look
-  double high = 0;
+  double drop = 0;          ///< of accuracy on the labelled items; the bounds are those of one look
+  double drop_low = 0;
+  double drop_high = 0;
+  double agree = 0;  ///< share of all items
+  double agree_low = 0;
+  double agree_high = 0;
   std::uint64_t errors = 0;
   TimeNs candidate_p99 = 0;  ///< of the node where it is worst beside its limit
   TimeNs current_p99 = 0;
