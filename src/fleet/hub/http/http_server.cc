@@ -421,6 +421,9 @@ void HttpServer::stop() {
   core_->io.stop();
   for (auto& thread : core_->threads) thread.join();
   core_->threads.clear();
+  // They hold timers, which must not outlive what runs them.
+  core_->listeners.clear();
+  core_->connections.clear();
 }
 
 HttpResponse http_error(int status, std::string_view sentence) {

@@ -11,7 +11,7 @@ namespace moru::fleet {
 namespace {
 
 constexpr std::size_t kMaxWaitingBytes = std::size_t{64} << 20U;
-constexpr std::int64_t kMaxRows = 1000;
+constexpr std::int64_t kMaxRows = 5000;
 
 struct Stored {
   std::uint64_t up_to = 0;
