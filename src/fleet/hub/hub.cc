@@ -45,7 +45,8 @@ class FolderLock {
     lock.fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock.fd_ < 0) return fail(errno_error("open", file));
     if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
-      return fail(ErrorCode::kUnavailable, fmt::format("hub: another hub runs on '{}', expected none; stop it or give another --home", folder.string()));
+      return fail(ErrorCode::kUnavailable,
+                  fmt::format("hub: another hub runs on '{}', expected none; stop it or give another --home", folder.string()));
     }
     return lock;
   }
@@ -171,9 +172,12 @@ Status Hub::Impl::start_servers(const HubOptions& options) {
   http_options.certificate_pem = server.certificate_pem;
   http_options.key_pem = server.key_pem;
   http_options.client_ca_pem = authority->certificate_pem();
-  MORU_ASSIGN_OR_RETURN(http, HttpServer::start(std::move(http_options), {.admit = [this](const HttpRequest& head) { return admit(head); },
-                                                                          .handle = [this](const HttpRequest& request) { return api->handle(request); }}));
-  MORU_ASSIGN_OR_RETURN(broker, Broker::start({.folder = home / "broker", .port = options.mqtt_port, .hub_name = kHubName}, *authority));
+  MORU_ASSIGN_OR_RETURN(
+      http, HttpServer::start(std::move(http_options), {.admit = [this](const HttpRequest& head) { return admit(head); },
+                                                        .handle = [this](const HttpRequest& request) { return api->handle(request); }}));
+  MORU_ASSIGN_OR_RETURN(
+      broker,
+      Broker::start({.folder = home / "broker", .port = options.mqtt_port, .hub_name = kHubName, .program = "mosquitto"}, *authority));
   MORU_RETURN_IF_ERROR(start_mqtt());
   serving = true;
   return {};
@@ -233,18 +237,19 @@ void Hub::Impl::take_message(std::string_view topic, std::string_view payload) {
 Status Hub::Impl::take_records(const std::string& node, std::string_view payload) {
   MORU_ASSIGN_OR_RETURN(auto batch, wire::read_record_batch(payload));
   const std::string stream = batch.stream;
-  return store->append_records(node, std::move(batch), [this, node, stream](Result<std::uint64_t> stored, const std::vector<RecordRow>& added) {
-    if (!stored) {
-      MORU_LOG(kError, "records not stored", "node", node, "stream", stream, "error", stored.error().message);
-      return;
-    }
-    // A lost acknowledgement costs a repeat, no more.
-    const Status sent = publish(wire::node_topic(node, "ack"), wire::write(wire::Ack{stream, *stored}), 0, false);
-    if (!sent) MORU_LOG(kDebug, "acknowledgement not sent", "node", node, "error", sent.error().message);
-    for (const RecordRow& record : added) {
-      if (record.kind == "alert") emit("alert", describe_record(record));
-    }
-  });
+  return store->append_records(
+      node, std::move(batch), [this, node, stream](Result<std::uint64_t> stored, const std::vector<RecordRow>& added) {
+        if (!stored) {
+          MORU_LOG(kError, "records not stored", "node", node, "stream", stream, "error", stored.error().message);
+          return;
+        }
+        // A lost acknowledgement costs a repeat, no more.
+        const Status sent = publish(wire::node_topic(node, "ack"), wire::write(wire::Ack{stream, *stored}), 0, false);
+        if (!sent) MORU_LOG(kDebug, "acknowledgement not sent", "node", node, "error", sent.error().message);
+        for (const RecordRow& record : added) {
+          if (record.kind == "alert") emit("alert", describe_record(record));
+        }
+      });
 }
 
 Json Hub::Impl::broker_status() {

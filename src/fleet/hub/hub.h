@@ -15,9 +15,9 @@
 namespace moru::fleet {
 
 struct HubOptions {
-  Path home;      ///< all of the hub's state
-  int port = 0;   ///< of the API and the page, on 127.0.0.1; 0: a free one
-  int mqtt_port = 0;  ///< 0: the one of the last time, else a free one
+  Path home;                       ///< all of the hub's state
+  int port = 0;                    ///< of the API and the page, on 127.0.0.1; 0: a free one
+  int mqtt_port = 0;               ///< 0: the one of the last time, else a free one
   std::vector<Path> release_keys;  ///< public keys (PEM) that joining nodes get; kept in HOME/release-keys
 };
 

@@ -134,8 +134,9 @@ HttpAdmission Api::admit(const HttpRequest& head) const {
     if (*joined) return {route.max_body, std::nullopt};
     return {0, http_error(403, fmt::format("node '{}' has not joined this hub", head.peer))};
   }
-  HttpResponse refusal = http_error(401, "this needs the operator's secret: show it as 'Authorization: Bearer ...', or open the address that "
-                                         "'moru hub serve' printed");
+  HttpResponse refusal = http_error(401,
+                                    "this needs the operator's secret: show it as 'Authorization: Bearer ...', or open the address that "
+                                    "'moru hub serve' printed");
   refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
   return {0, std::move(refusal)};
 }

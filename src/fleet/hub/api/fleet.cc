@@ -32,7 +32,9 @@ Result<std::int64_t> query_number(const HttpRequest& request, std::string_view n
 
 }  // namespace
 
-HttpResponse get_nodes(const ApiContext& context, const HttpRequest&, const std::string&) { return http_json({{"nodes", context.nodes.list()}}); }
+HttpResponse get_nodes(const ApiContext& context, const HttpRequest&, const std::string&) {
+  return http_json({{"nodes", context.nodes.list()}});
+}
 
 HttpResponse get_node(const ApiContext& context, const HttpRequest&, const std::string& part) {
   auto node = context.nodes.show(part);
@@ -93,8 +95,9 @@ HttpResponse post_abort(const ApiContext& context, const HttpRequest& request, c
 
 Json describe_record(const RecordRow& record) {
   Json body = Json::parse(record.body, nullptr, false);
-  return {{"rowid", record.row},   {"node", record.node}, {"stream", record.stream},       {"sequence", record.sequence},
-          {"kind", record.kind},   {"body", body.is_discarded() ? Json(record.body) : std::move(body)}, {"stored_at", record.received}};
+  return {{"rowid", record.row},         {"node", record.node}, {"stream", record.stream},
+          {"sequence", record.sequence}, {"kind", record.kind}, {"body", body.is_discarded() ? Json(record.body) : std::move(body)},
+          {"stored_at", record.received}};
 }
 
 HttpResponse get_records(const ApiContext& context, const HttpRequest& request, const std::string&) {

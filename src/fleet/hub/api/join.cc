@@ -21,7 +21,8 @@ HttpResponse refuse(TokenOutcome outcome, const std::string& name) {
       return http_error(409, fmt::format("join: a node '{0}' has joined already, expected another name; to replace it make a token for it: "
                                          "moru hub token --node {0}",
                                          name));
-    case TokenOutcome::kWrongName: return http_error(403, fmt::format("join: found name '{}', expected the one that the token was made for", name));
+    case TokenOutcome::kWrongName:
+      return http_error(403, fmt::format("join: found name '{}', expected the one that the token was made for", name));
     case TokenOutcome::kUnknown:
     case TokenOutcome::kAccepted: break;
   }

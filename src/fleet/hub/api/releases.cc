@@ -29,7 +29,8 @@ HttpResponse put_release(const ApiContext& context, const HttpRequest& request, 
                        .size = request.body.size(),
                        .added = *known ? (*known)->added : context.clock.wall_now()};
   const auto added = context.store.add_release(row);
-  if (!added) return added.error().code == ErrorCode::kInvalidArgument ? http_error(409, added.error().message) : http_failure(added.error());
+  if (!added)
+    return added.error().code == ErrorCode::kInvalidArgument ? http_error(409, added.error().message) : http_failure(added.error());
   return http_json(describe(row));
 }
 
@@ -44,7 +45,8 @@ HttpResponse get_releases(const ApiContext& context, const HttpRequest&, const s
 HttpResponse get_bundle(const ApiContext& context, const HttpRequest& request, const std::string& part) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-  if (error != std::errc{} || end != part.data() + part.size()) return http_error(404, fmt::format("release '{}': expected a number", part));
+  if (error != std::errc{} || end != part.data() + part.size())
+    return http_error(404, fmt::format("release '{}': expected a number", part));
   const auto row = context.store.release(number);
   if (!row) return http_failure(row.error());
   if (!*row) return http_error(404, fmt::format("release {}: there is none of that number; see: GET /v1/releases", number));

@@ -25,7 +25,8 @@ Result<BundleLabel> read_bundle_label(std::string_view bytes) {
   BundleLabel label;
   MORU_ASSIGN_OR_RETURN(label.name, json_field<std::string>(json, "name", kWhere));
   MORU_ASSIGN_OR_RETURN(label.release, json_field<std::int64_t>(json, "version", kWhere));
-  if (label.release < 1) return fail(ErrorCode::kInvalidArgument, fmt::format("release: found version {}, expected 1 or more", label.release));
+  if (label.release < 1)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("release: found version {}, expected 1 or more", label.release));
   if (label.name.empty() || label.name.size() > 128) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("release: found a name of {} bytes, expected 1 to 128", label.name.size()));
   }
@@ -50,7 +51,8 @@ Result<Path> Artefacts::find(const std::string& sha256, std::uint64_t size) cons
   const auto found = std::filesystem::file_size(path, error);
   if (error) return fail(ErrorCode::kNotFound, fmt::format("artefact '{}': {}; push the release again", path.string(), error.message()));
   if (found != size) {
-    return fail(ErrorCode::kCorrupt, fmt::format("artefact '{}': found {} bytes, expected {}; push the release again", path.string(), found, size));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("artefact '{}': found {} bytes, expected {}; push the release again", path.string(), found, size));
   }
   return path;
 }

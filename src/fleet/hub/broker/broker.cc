@@ -86,9 +86,11 @@ std::string broker_access_rules(const std::string& hub_name) {
 }
 
 Result<std::unique_ptr<Broker>> Broker::start(const BrokerOptions& options, const trust::CertificateAuthority& authority) {
-  const auto program = find_program("mosquitto");
+  const auto program = find_program(options.program);
   if (!program) {
-    return fail(ErrorCode::kUnavailable, "broker: found no program 'mosquitto', expected it in PATH; install mosquitto (Debian: apt-get install mosquitto)");
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("broker: found no program '{}', expected it in PATH; install mosquitto (Debian: apt-get install mosquitto)",
+                            options.program));
   }
   MORU_RETURN_IF_ERROR(make_folders(options.folder, 0700));
   MORU_ASSIGN_OR_RETURN(const int port, choose_port(options));
@@ -131,8 +133,8 @@ Status Broker::wait_listening(Process& process) const {
   const TimeNs deadline = system_clock().steady_now() + kStartTimeout;
   while (system_clock().steady_now() < deadline) {
     if (process.wait_for(10 * kMillisecond)) {
-      return fail(ErrorCode::kUnavailable, fmt::format("broker: mosquitto ended with exit code {} at its start: {}; see {}", process.poll()->code,
-                                                       last_log_line(), (folder_ / "broker.log").string()));
+      return fail(ErrorCode::kUnavailable, fmt::format("broker: mosquitto ended with exit code {} at its start: {}; see {}",
+                                                       process.poll()->code, last_log_line(), (folder_ / "broker.log").string()));
     }
     if (accepts_connections(port_)) return {};
   }

@@ -23,6 +23,7 @@ struct BrokerOptions {
   Path folder;           ///< configuration, keys, persistence, log
   int port = 0;          ///< 0: the one of the last time if it is free, else a free one
   std::string hub_name;  ///< the certificate name that may read and write every topic
+  std::string program = "mosquitto";
 };
 
 /// Keeps mosquitto running: when it dies it is started again on the same port (back-off 0.1 s to 5 s).

@@ -138,7 +138,8 @@ Status HttpServer::Core::bind() {
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error == boost::system::errc::address_in_use) {
     return fail(ErrorCode::kResourceExhausted,
-                fmt::format("https: port {} on 127.0.0.1 is in use, expected a free one; stop the other program or give another --port", options.port));
+                fmt::format("https: port {} on 127.0.0.1 is in use, expected a free one; stop the other program or give another --port",
+                            options.port));
   }
   if (error) return fail(ErrorCode::kIo, fmt::format("https: listen on 127.0.0.1:{}: {}", options.port, error.message()));
   port = acceptor.local_endpoint(error).port();
@@ -253,7 +254,8 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     }
     HttpAdmission admission = handlers.admit(*request);
     if (!admission.refusal && head.content_length() && *head.content_length() > admission.max_body_bytes) {
-      admission.refusal = http_error(413, fmt::format("the body has {} bytes, expected at most {}", *head.content_length(), admission.max_body_bytes));
+      admission.refusal =
+          http_error(413, fmt::format("the body has {} bytes, expected at most {}", *head.content_length(), admission.max_body_bytes));
     }
     if (admission.refusal) {
       // What is left of the body would be taken for the next request: keep the connection only when there is none.

@@ -19,8 +19,8 @@
 namespace moru::fleet {
 
 struct HttpRequest {
-  std::string method;  ///< "GET" also for HEAD
-  std::string path;    ///< decoded; begins with '/', has no "..", no control characters
+  std::string method;                                     ///< "GET" also for HEAD
+  std::string path;                                       ///< decoded; begins with '/', has no "..", no control characters
   std::map<std::string, std::string, std::less<>> query;  ///< decoded
   std::string authorization;
   std::string cookie;
@@ -58,7 +58,7 @@ struct HttpServerOptions {
   std::string client_ca_pem;  ///< client certificates are optional; one that is shown must be of this CA
   int threads = 4;
   std::size_t max_connections = 4096;
-  TimeNs idle_timeout = 60 * kSecond;     ///< between requests of a connection, and for a handshake and a head
+  TimeNs idle_timeout = 60 * kSecond;      ///< between requests of a connection, and for a handshake and a head
   TimeNs request_timeout = 120 * kSecond;  ///< for a body, and for each piece of an answer
 };
 

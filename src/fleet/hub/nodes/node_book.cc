@@ -37,7 +37,8 @@ void NodeBook::joined(const std::string& node) {
 Status NodeBook::take_state(const std::string& node, std::string_view payload) {
   MORU_ASSIGN_OR_RETURN(auto state, wire::read_node_state(payload));
   if (state.node != node) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("state: found node '{}' in the message of node '{}', expected its own name", state.node, node));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("state: found node '{}' in the message of node '{}', expected its own name", state.node, node));
   }
   const std::lock_guard lock(mutex_);
   const auto it = entries_.find(node);
@@ -70,7 +71,8 @@ NodeViews NodeBook::views() const {
 Json NodeBook::describe(const std::string& node, const Entry& entry) {
   Json state;
   if (entry.view.state) state = Json::parse(wire::write(*entry.view.state), nullptr, false);
-  return {{"node", node}, {"online", entry.view.online}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
+  return {
+      {"node", node}, {"online", entry.view.online}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
 }
 
 Json NodeBook::list() const {

@@ -45,7 +45,8 @@ Status RolloutController::keep(const Rollout& rollout, const Step& step) {
   const Json json = write_rollout(rollout);
   std::optional<HistoryRow> entry;
   if (step.entered) {
-    entry = HistoryRow{clock_.wall_now(), std::string(to_string(rollout.state)), rollout.reason, write_gate_figures(rollout.figures).dump()};
+    entry =
+        HistoryRow{clock_.wall_now(), std::string(to_string(rollout.state)), rollout.reason, write_gate_figures(rollout.figures).dump()};
   }
   const std::string body = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   MORU_RETURN_IF_ERROR(store_.save_rollout({rollout.id, rollout.release, !is_over(rollout.state), body}, entry, wishes));
@@ -66,7 +67,8 @@ Result<std::vector<RolloutNode>> RolloutController::choose_nodes(const RolloutRe
   if (names.empty()) {
     for (const NodeRow& row : joined) names.push_back(row.name);
   }
-  if (names.empty()) return fail(ErrorCode::kInvalidArgument, "rollout: found no node, expected at least one that has joined; make a token: moru hub token");
+  if (names.empty())
+    return fail(ErrorCode::kInvalidArgument, "rollout: found no node, expected at least one that has joined; make a token: moru hub token");
   std::vector<RolloutNode> nodes;
   for (const std::string& name : names) {
     if (std::none_of(joined.begin(), joined.end(), [&](const NodeRow& row) { return row.name == name; })) {
@@ -78,8 +80,9 @@ Result<std::vector<RolloutNode>> RolloutController::choose_nodes(const RolloutRe
     for (const Rollout& other : rollouts_) {
       const bool has = std::any_of(other.nodes.begin(), other.nodes.end(), [&](const RolloutNode& node) { return node.name == name; });
       if (has && !is_over(other.state)) {
-        return fail(ErrorCode::kResourceExhausted,
-                    fmt::format("rollout: node '{}' takes part in rollout {}, expected none; wait for its end or abort it", name, other.id));
+        return fail(
+            ErrorCode::kResourceExhausted,
+            fmt::format("rollout: node '{}' takes part in rollout {}, expected none; wait for its end or abort it", name, other.id));
       }
     }
     RolloutNode node;
@@ -99,7 +102,8 @@ Result<std::vector<RolloutNode>> RolloutController::choose_nodes(const RolloutRe
 Result<std::string> RolloutController::start(const RolloutRequest& request, const NodeViews& views) {
   MORU_ASSIGN_OR_RETURN(const auto release, store_.release(request.release));
   if (!release) {
-    return fail(ErrorCode::kNotFound, fmt::format("rollout: release {} is not on this hub; push it: moru release push FILE", request.release));
+    return fail(ErrorCode::kNotFound,
+                fmt::format("rollout: release {} is not on this hub; push it: moru release push FILE", request.release));
   }
   const std::lock_guard lock(mutex_);
   Rollout rollout;
@@ -126,9 +130,11 @@ Result<std::string> RolloutController::start(const RolloutRequest& request, cons
 Status RolloutController::abort(const std::string& id, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   const auto it = std::find_if(rollouts_.begin(), rollouts_.end(), [&](const Rollout& rollout) { return rollout.id == id; });
-  if (it == rollouts_.end()) return fail(ErrorCode::kNotFound, fmt::format("rollout '{}': there is none of that id; see: moru rollout list", id));
+  if (it == rollouts_.end())
+    return fail(ErrorCode::kNotFound, fmt::format("rollout '{}': there is none of that id; see: moru rollout list", id));
   if (is_over(it->state)) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("rollout '{}': it has {}, expected one that is under way", id, to_string(it->state)));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("rollout '{}': it has {}, expected one that is under way", id, to_string(it->state)));
   }
   Rollout next = *it;
   const Step step = abort_rollout(&next, reason);
@@ -187,7 +193,8 @@ Result<Json> RolloutController::show(const std::string& id) const {
   {
     const std::lock_guard lock(mutex_);
     const auto it = std::find_if(rollouts_.begin(), rollouts_.end(), [&](const Rollout& rollout) { return rollout.id == id; });
-    if (it == rollouts_.end()) return fail(ErrorCode::kNotFound, fmt::format("rollout '{}': there is none of that id; see: moru rollout list", id));
+    if (it == rollouts_.end())
+      return fail(ErrorCode::kNotFound, fmt::format("rollout '{}': there is none of that id; see: moru rollout list", id));
     json = write_rollout(*it);
   }
   MORU_ASSIGN_OR_RETURN(const auto entries, store_.history(id));

@@ -21,9 +21,12 @@ struct NumberField {
   double max;
 };
 constexpr NumberField kNumbers[] = {
-    {"allowed_drop", &GateOptions::allowed_drop, 0.0, 1.0},   {"harmful_drop", &GateOptions::harmful_drop, 0.0, 1.0},
-    {"alpha", &GateOptions::alpha, 1e-6, 0.5},                {"beta", &GateOptions::beta, 1e-6, 0.5},
-    {"min_agreement", &GateOptions::min_agreement, 0.0, 1.0}, {"latency_ratio", &GateOptions::latency_ratio, 1.0, 1000.0},
+    {"allowed_drop", &GateOptions::allowed_drop, 0.0, 1.0},
+    {"harmful_drop", &GateOptions::harmful_drop, 0.0, 1.0},
+    {"alpha", &GateOptions::alpha, 1e-6, 0.5},
+    {"beta", &GateOptions::beta, 1e-6, 0.5},
+    {"min_agreement", &GateOptions::min_agreement, 0.0, 1.0},
+    {"latency_ratio", &GateOptions::latency_ratio, 1.0, 1000.0},
 };
 constexpr std::uint64_t kMostItems = 1'000'000;
 
@@ -40,7 +43,8 @@ Status read_number(const Json& object, const NumberField& field, GateOptions* ou
   if (!object.contains(field.name)) return {};
   MORU_ASSIGN_OR_RETURN(const double value, json_field<double>(object, field.name, kWhere));
   if (!(value >= field.min && value <= field.max)) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} = {}, expected {} to {}", kWhere, field.name, value, field.min, field.max));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: found {} = {}, expected {} to {}", kWhere, field.name, value, field.min, field.max));
   }
   out->*field.value = value;
   return {};
@@ -51,8 +55,8 @@ Status check_names(const Json& object) {
   for (const NumberField& field : kNumbers) known.emplace_back(field.name);
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}', expected one of {}{}", kWhere, name, fmt::join(known, ", "),
-                                                           did_you_mean(name, known)));
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}', expected one of {}{}", kWhere, name,
+                                                           fmt::join(known, ", "), did_you_mean(name, known)));
     }
   }
   return {};
@@ -93,8 +97,8 @@ const NodeShadow* too_slow(const GateOptions& options, const std::vector<NodeSha
 bool add_up(const wire::ShadowStats& stats) {
   const auto at_most = [](std::uint64_t part, std::uint64_t& whole) { return part <= whole && (whole -= part, true); };
   std::uint64_t labelled = stats.labelled;
-  return stats.items <= kMostItems * kMostItems && stats.agree <= stats.items && stats.labelled <= stats.items && at_most(stats.both_right, labelled) &&
-         at_most(stats.only_current, labelled) && at_most(stats.only_candidate, labelled);
+  return stats.items <= kMostItems * kMostItems && stats.agree <= stats.items && stats.labelled <= stats.items &&
+         at_most(stats.both_right, labelled) && at_most(stats.only_current, labelled) && at_most(stats.only_candidate, labelled);
 }
 
 std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
@@ -115,11 +119,13 @@ Verdict judge_labelled(const GateOptions& options, const wire::ShadowStats& sum,
   Verdict verdict;
   verdict.fails = figures->drop_low > options.allowed_drop;
   verdict.passes = figures->drop_high < options.harmful_drop;
-  const std::string text = fmt::format("accuracy drop {} on {} labelled live items, bounds {} to {} (only the current model right: {}, only the candidate: {})",
-                                       percent(figures->drop), n, percent(figures->drop_low), percent(figures->drop_high), sum.only_current, sum.only_candidate);
+  const std::string text =
+      fmt::format("accuracy drop {} on {} labelled live items, bounds {} to {} (only the current model right: {}, only the candidate: {})",
+                  percent(figures->drop), n, percent(figures->drop_low), percent(figures->drop_high), sum.only_current, sum.only_candidate);
   verdict.reason = verdict.fails    ? fmt::format("{}; lower bound is above the allowed {}", text, percent(options.allowed_drop))
                    : verdict.passes ? fmt::format("{}; upper bound is below the harmful {}", text, percent(options.harmful_drop))
-                                    : fmt::format("{}; undecided between {} allowed and {} harmful", text, percent(options.allowed_drop), percent(options.harmful_drop));
+                                    : fmt::format("{}; undecided between {} allowed and {} harmful", text, percent(options.allowed_drop),
+                                                  percent(options.harmful_drop));
   return verdict;
 }
 
@@ -131,9 +137,12 @@ Verdict judge_agreement(const GateOptions& options, const wire::ShadowStats& sum
   Verdict verdict;
   verdict.fails = figures->agree_high < options.min_agreement;
   verdict.passes = figures->agree_low >= options.min_agreement;
-  const std::string text = fmt::format("agreement {} on {} live items without a reference class, bounds {} to {}", percent(figures->agree), sum.items,
-                                       percent(figures->agree_low), percent(figures->agree_high));
-  verdict.reason = fmt::format("{}; {} {}", text, verdict.fails ? "upper bound is below" : verdict.passes ? "lower bound reaches" : "undecided at",
+  const std::string text = fmt::format("agreement {} on {} live items without a reference class, bounds {} to {}", percent(figures->agree),
+                                       sum.items, percent(figures->agree_low), percent(figures->agree_high));
+  verdict.reason = fmt::format("{}; {} {}", text,
+                               verdict.fails    ? "upper bound is below"
+                               : verdict.passes ? "lower bound reaches"
+                                                : "undecided at",
                                percent(options.min_agreement));
   return verdict;
 }
@@ -149,7 +158,8 @@ int looks_reached(const GateOptions& options, std::uint64_t items) {
 
 Result<GateOptions> read_gate_options(const Json& object) {
   GateOptions options;
-  if (!object.is_object()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected an object", kWhere, object.type_name()));
+  if (!object.is_object())
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected an object", kWhere, object.type_name()));
   MORU_RETURN_IF_ERROR(check_names(object));
   MORU_RETURN_IF_ERROR(read_count(object, "min_items", &options.min_items));
   MORU_RETURN_IF_ERROR(read_count(object, "max_items", &options.max_items));
@@ -166,8 +176,8 @@ Result<GateOptions> read_gate_options(const Json& object) {
                 fmt::format("{}: found max_items = {}, expected at least min_items = {}", kWhere, options.max_items, options.min_items));
   }
   if (options.harmful_drop <= options.allowed_drop) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found harmful_drop = {}, expected more than allowed_drop = {}", kWhere, options.harmful_drop,
-                                                         options.allowed_drop));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found harmful_drop = {}, expected more than allowed_drop = {}", kWhere,
+                                                         options.harmful_drop, options.allowed_drop));
   }
   return options;
 }
@@ -218,8 +228,9 @@ GateResult evaluate_gate(const GateOptions& options, const std::vector<NodeShado
   for (const NodeShadow& node : nodes) {
     if (add_up(node.stats)) continue;
     result.outcome = GateOutcome::kFail;
-    result.reason = fmt::format("the figures of node '{}' do not add up: {} items, {} labelled, {} + {} + {} right", node.node, node.stats.items,
-                                node.stats.labelled, node.stats.both_right, node.stats.only_current, node.stats.only_candidate);
+    result.reason =
+        fmt::format("the figures of node '{}' do not add up: {} items, {} labelled, {} + {} + {} right", node.node, node.stats.items,
+                    node.stats.labelled, node.stats.both_right, node.stats.only_current, node.stats.only_candidate);
     return result;
   }
   if (sum.errors > 0) {
@@ -233,7 +244,8 @@ GateResult evaluate_gate(const GateOptions& options, const std::vector<NodeShado
   const int looks = gate_looks(options);
   const int reached = looks_reached(options, usable);
   if (reached <= looks_done || looks_done >= looks) {
-    result.reason = fmt::format("{} live items in shadow, next look at {}", usable, gate_look_items(options, std::min(looks_done, looks - 1)));
+    result.reason =
+        fmt::format("{} live items in shadow, next look at {}", usable, gate_look_items(options, std::min(looks_done, looks - 1)));
     return result;
   }
   result.figures.looks_done = reached;
@@ -250,8 +262,8 @@ GateResult evaluate_gate(const GateOptions& options, const std::vector<NodeShado
     if (!verdict.passes) result.reason += ", and this was the last look";
   }
   if (slow != nullptr && !verdict.fails) {
-    result.reason += fmt::format("; on node '{}' the candidate's p99 latency is {}, the current model's {}, allowed {} times that or {}", slow->node,
-                                 human_duration_ns(slow->stats.candidate_p99_ns), human_duration_ns(slow->stats.current_p99_ns),
+    result.reason += fmt::format("; on node '{}' the candidate's p99 latency is {}, the current model's {}, allowed {} times that or {}",
+                                 slow->node, human_duration_ns(slow->stats.candidate_p99_ns), human_duration_ns(slow->stats.current_p99_ns),
                                  options.latency_ratio, human_duration_ns(options.latency_floor));
   }
   return result;

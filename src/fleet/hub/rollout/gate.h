@@ -17,14 +17,14 @@ namespace moru::fleet {
 
 /// What the gate asks for. Rates are shares of items, not percent.
 struct GateOptions {
-  std::uint64_t min_items = 500;   ///< first look; the following ones are at 2, 4, 8... times that
-  std::uint64_t max_items = 4000;  ///< last look: what is undecided there fails
-  double allowed_drop = 0.01;      ///< accuracy that a good candidate may lose
-  double harmful_drop = 0.05;      ///< accuracy that a bad candidate loses
-  double alpha = 0.01;             ///< at most this share of good candidates fails
-  double beta = 0.01;              ///< at most this share of bad candidates passes
-  double min_agreement = 0.9;      ///< for items without a reference class
-  double latency_ratio = 3.0;      ///< candidate's p99 to the current model's p99
+  std::uint64_t min_items = 500;            ///< first look; the following ones are at 2, 4, 8... times that
+  std::uint64_t max_items = 4000;           ///< last look: what is undecided there fails
+  double allowed_drop = 0.01;               ///< accuracy that a good candidate may lose
+  double harmful_drop = 0.05;               ///< accuracy that a bad candidate loses
+  double alpha = 0.01;                      ///< at most this share of good candidates fails
+  double beta = 0.01;                       ///< at most this share of bad candidates passes
+  double min_agreement = 0.9;               ///< for items without a reference class
+  double latency_ratio = 3.0;               ///< candidate's p99 to the current model's p99
   TimeNs latency_floor = 5 * kMillisecond;  ///< a p99 up to here is always good enough
 };
 

@@ -81,7 +81,8 @@ double normal_quantile(double level) {
 double paired_p_value_at_least(std::uint64_t items, std::uint64_t only_current, std::uint64_t only_candidate, double drop) {
   const auto n = static_cast<std::int64_t>(items);
   const std::int64_t difference = static_cast<std::int64_t>(only_current) - static_cast<std::int64_t>(only_candidate);
-  const double q = constrained_estimate(static_cast<double>(n), static_cast<double>(only_current), static_cast<double>(only_candidate), drop);
+  const double q =
+      constrained_estimate(static_cast<double>(n), static_cast<double>(only_current), static_cast<double>(only_candidate), drop);
   const double p = std::clamp(q + drop, 0.0, 1.0);
   // Sum over y = only candidate right, about its mean, of P(Y = y) * P(X >= y + difference | y).
   const double given = q < 1 ? std::clamp(p / (1 - q), 0.0, 1.0) : 0.0;

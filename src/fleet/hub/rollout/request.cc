@@ -18,7 +18,8 @@ constexpr std::size_t kMaxWaves = 20;
 Result<std::vector<std::string>> read_names(const Json& json) {
   std::vector<std::string> names;
   if (!json.is_array() || json.empty() || json.size() > kMaxNodes) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: field 'nodes' must be a list of 1 to {} names; leave it out for all nodes", kWhere, kMaxNodes));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: field 'nodes' must be a list of 1 to {} names; leave it out for all nodes", kWhere, kMaxNodes));
   }
   for (const Json& name : json) {
     if (!name.is_string() || !wire::valid_node_name(name.get_ref<const std::string&>())) {
@@ -38,7 +39,8 @@ Result<std::vector<double>> read_waves(const Json& json) {
     good = good && waves[i] > (i == 0 ? 0.0 : waves[i - 1]) && waves[i] <= 1.0;
   }
   if (!good || waves.back() != 1.0) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: field 'waves' must be growing shares of the nodes that end with 1, such as [0.5, 1.0]", kWhere));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: field 'waves' must be growing shares of the nodes that end with 1, such as [0.5, 1.0]", kWhere));
   }
   return waves;
 }
@@ -56,14 +58,14 @@ Status read_limit(const Json& json, const char* name, TimeNs* out) {
 }  // namespace
 
 Result<RolloutRequest> read_rollout_request(const Json& json) {
-  static const std::vector<std::string> kKnown = {"release",    "nodes",        "waves",       "gate",
+  static const std::vector<std::string> kKnown = {"release",    "nodes",         "waves",        "gate",
                                                   "soak_items", "stage_seconds", "gate_seconds", "soak_seconds"};
   RolloutRequest request;
   MORU_ASSIGN_OR_RETURN(request.release, json_field<std::int64_t>(json, "release", kWhere));
   for (const auto& [name, value] : json.items()) {
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: found unknown field '{}', expected one of {}{}", kWhere, name, fmt::join(kKnown, ", "), did_you_mean(name, kKnown)));
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}', expected one of {}{}", kWhere, name,
+                                                           fmt::join(kKnown, ", "), did_you_mean(name, kKnown)));
     }
   }
   if (json.contains("nodes")) {

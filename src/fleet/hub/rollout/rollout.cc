@@ -22,17 +22,25 @@ void enter(Rollout* rollout, RolloutState state, std::string reason, TimeNs now,
 }
 
 /// Ends without success: nodes that have not committed return to what they had.
-void end(Rollout* rollout, RolloutState state, std::string reason, TimeNs now, Step* step) {
-  const auto committed = std::count_if(rollout->nodes.begin(), rollout->nodes.end(), [](const RolloutNode& node) { return node.step == NodeStep::kCommitted; });
+void end(Rollout* rollout, RolloutState state, const char* outcome, std::string reason, TimeNs now, Step* step) {
+  const auto committed = std::count_if(rollout->nodes.begin(), rollout->nodes.end(),
+                                       [](const RolloutNode& node) { return node.step == NodeStep::kCommitted; });
   if (committed > 0) reason += fmt::format("; {} of {} nodes had committed and keep the release", committed, rollout->nodes.size());
   for (const RolloutNode& node : rollout->nodes) {
     if (node.step != NodeStep::kCommitted && node.step != NodeStep::kFailed) step->orders.push_back({node.name, "abort"});
   }
+  rollout->outcome = outcome;
   enter(rollout, state, std::move(reason), now, step);
 }
 
-/// Takes over what a node says of this rollout. A sentence when that ends the rollout.
-std::string take_report(const wire::NodeState::DeploymentState& report, RolloutNode* node, Step* step) {
+/// Why a node's report ends the rollout; empty: it does not.
+struct Refusal {
+  const char* outcome = "";
+  std::string reason;
+};
+
+/// Takes over what a node says of this rollout.
+Refusal take_report(const wire::NodeState::DeploymentState& report, RolloutNode* node, Step* step) {
   const std::string phase(to_string(report.phase));
   if (phase != node->phase || report.reason != node->reason || report.shadow.items != node->shadow.items) step->changed = true;
   node->phase = phase;
@@ -45,13 +53,13 @@ std::string take_report(const wire::NodeState::DeploymentState& report, RolloutN
     case DeploymentPhase::kCommitted: node->step = NodeStep::kCommitted; return {};
     case DeploymentPhase::kRefused:
       node->step = NodeStep::kFailed;
-      return fmt::format("node '{}' refused the release: {}", node->name, report.reason);
+      return {"refused", fmt::format("node '{}' refused the release: {}", node->name, report.reason)};
     case DeploymentPhase::kRolledBack:
       node->step = NodeStep::kFailed;
-      return fmt::format("node '{}' rolled back: {}", node->name, report.reason);
+      return {"rolled back", fmt::format("node '{}' rolled back: {}", node->name, report.reason)};
     case DeploymentPhase::kAborted:
       node->step = NodeStep::kFailed;
-      return fmt::format("node '{}' gave up: {}", node->name, report.reason);
+      return {"refused", fmt::format("node '{}' gave up: {}", node->name, report.reason)};
     case DeploymentPhase::kFetching:
     case DeploymentPhase::kVerifying:
     case DeploymentPhase::kWarmingUp:
@@ -60,15 +68,15 @@ std::string take_report(const wire::NodeState::DeploymentState& report, RolloutN
   return {};
 }
 
-std::string take_reports(Rollout* rollout, const NodeViews& views, Step* step) {
-  std::string first;
+Refusal take_reports(Rollout* rollout, const NodeViews& views, Step* step) {
+  Refusal first;
   for (RolloutNode& node : rollout->nodes) {
     const auto view = views.find(node.name);
     if (view == views.end() || !view->second.state) continue;
     const wire::NodeState& state = *view->second.state;
     if (node.step == NodeStep::kCommitted || !state.deployment || state.deployment->id != rollout->id) continue;
-    std::string reason = take_report(*state.deployment, &node, step);
-    if (first.empty()) first = std::move(reason);
+    Refusal refusal = take_report(*state.deployment, &node, step);
+    if (first.reason.empty()) first = std::move(refusal);
   }
   return first;
 }
@@ -86,7 +94,8 @@ std::string laggards(const Rollout& rollout, const NodeViews& views, NodeStep wa
 }
 
 bool all_at(const Rollout& rollout, NodeStep wanted, int wave) {
-  return std::all_of(rollout.nodes.begin(), rollout.nodes.end(), [&](const RolloutNode& node) { return node.wave > wave || node.step >= wanted; });
+  return std::all_of(rollout.nodes.begin(), rollout.nodes.end(),
+                     [&](const RolloutNode& node) { return node.wave > wave || node.step >= wanted; });
 }
 
 int last_wave(const Rollout& rollout) { return static_cast<int>(rollout.waves.size()) - 1; }
@@ -96,7 +105,9 @@ void next_wave(Rollout* rollout, TimeNs now, Step* step) {
   while (true) {
     ++rollout->wave;
     if (rollout->wave > last_wave(*rollout)) {
-      enter(rollout, RolloutState::kSucceeded, fmt::format("committed on {} of {} nodes", rollout->nodes.size(), rollout->nodes.size()), now, step);
+      rollout->outcome = "succeeded";
+      enter(rollout, RolloutState::kSucceeded, fmt::format("committed on {} of {} nodes", rollout->nodes.size(), rollout->nodes.size()),
+            now, step);
       return;
     }
     int told = 0;
@@ -107,7 +118,8 @@ void next_wave(Rollout* rollout, TimeNs now, Step* step) {
       ++told;
     }
     if (told == 0) continue;
-    enter(rollout, RolloutState::kCommitting, fmt::format("wave {} of {}: {} nodes commit", rollout->wave + 1, rollout->waves.size(), told), now, step);
+    enter(rollout, RolloutState::kCommitting, fmt::format("wave {} of {}: {} nodes commit", rollout->wave + 1, rollout->waves.size(), told),
+          now, step);
     return;
   }
 }
@@ -128,7 +140,7 @@ void advance_gate(Rollout* rollout, TimeNs now, Step* step) {
   if (looked || rollout->figures.looks_done == 0) rollout->figures = result.figures;
   if (result.outcome == GateOutcome::kFail) {
     rollout->figures = result.figures;
-    return end(rollout, RolloutState::kFailed, "gate: " + result.reason, now, step);
+    return end(rollout, RolloutState::kFailed, "failed at the gate", "gate: " + result.reason, now, step);
   }
   if (result.outcome == GateOutcome::kPass) {
     next_wave(rollout, now, step);
@@ -141,9 +153,10 @@ void advance_gate(Rollout* rollout, TimeNs now, Step* step) {
   if (now - rollout->since < rollout->limits.gate) return;
   std::uint64_t items = 0;
   for (const NodeShadow& node : figures) items += node.stats.items;
-  end(rollout, RolloutState::kFailed,
-      fmt::format("gate: undecided after {}: {} live items in shadow, expected at least {}; {}", human_duration_ns(rollout->limits.gate), items,
-                  gate_look_items(rollout->gate, std::min(rollout->figures.looks_done, gate_looks(rollout->gate) - 1)), result.reason),
+  end(rollout, RolloutState::kFailed, "failed at the gate",
+      fmt::format("gate: undecided after {}: {} live items in shadow, expected at least {}; {}", human_duration_ns(rollout->limits.gate),
+                  items, gate_look_items(rollout->gate, std::min(rollout->figures.looks_done, gate_looks(rollout->gate) - 1)),
+                  result.reason),
       now, step);
 }
 
@@ -154,15 +167,16 @@ void advance_pending(Rollout* rollout, const NodeViews& views, TimeNs now, Step*
     return;
   }
   if (now - rollout->since < rollout->limits.stage) return;
-  end(rollout, RolloutState::kFailed,
-      fmt::format("not staged within {}: {}", human_duration_ns(rollout->limits.stage), laggards(*rollout, views, NodeStep::kReady, last_wave(*rollout))),
+  end(rollout, RolloutState::kFailed, "timed out",
+      fmt::format("not staged within {}: {}", human_duration_ns(rollout->limits.stage),
+                  laggards(*rollout, views, NodeStep::kReady, last_wave(*rollout))),
       now, step);
 }
 
 void advance_committing(Rollout* rollout, const NodeViews& views, TimeNs now, Step* step) {
   if (all_at(*rollout, NodeStep::kCommitted, rollout->wave)) return next_wave(rollout, now, step);
   if (now - rollout->since < rollout->limits.soak) return;
-  end(rollout, RolloutState::kFailed,
+  end(rollout, RolloutState::kFailed, "timed out",
       fmt::format("wave {} not committed within {}: {}", rollout->wave + 1, human_duration_ns(rollout->limits.soak),
                   laggards(*rollout, views, NodeStep::kCommitted, rollout->wave)),
       now, step);
@@ -186,7 +200,8 @@ void assign_waves(Rollout* rollout) {
   const auto count = static_cast<double>(rollout->nodes.size());
   for (std::size_t i = 0; i < rollout->nodes.size(); ++i) {
     int wave = 0;
-    while (wave < last_wave(*rollout) && std::ceil(rollout->waves[static_cast<std::size_t>(wave)] * count - 1e-9) <= static_cast<double>(i)) ++wave;
+    while (wave < last_wave(*rollout) && std::ceil(rollout->waves[static_cast<std::size_t>(wave)] * count - 1e-9) <= static_cast<double>(i))
+      ++wave;
     rollout->nodes[i].wave = wave;
   }
 }
@@ -204,8 +219,8 @@ Step begin_rollout(Rollout* rollout, TimeNs now) {
 Step advance_rollout(Rollout* rollout, const NodeViews& views, TimeNs now) {
   Step step;
   if (is_over(rollout->state)) return step;
-  if (std::string reason = take_reports(rollout, views, &step); !reason.empty()) {
-    end(rollout, RolloutState::kFailed, std::move(reason), now, &step);
+  if (Refusal refusal = take_reports(rollout, views, &step); !refusal.reason.empty()) {
+    end(rollout, RolloutState::kFailed, refusal.outcome, std::move(refusal.reason), now, &step);
     return step;
   }
   switch (rollout->state) {
@@ -221,7 +236,7 @@ Step advance_rollout(Rollout* rollout, const NodeViews& views, TimeNs now) {
 
 Step abort_rollout(Rollout* rollout, const std::string& reason) {
   Step step;
-  if (!is_over(rollout->state)) end(rollout, RolloutState::kAborted, reason, rollout->since, &step);
+  if (!is_over(rollout->state)) end(rollout, RolloutState::kAborted, "aborted", reason, rollout->since, &step);
   return step;
 }
 

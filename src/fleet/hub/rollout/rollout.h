@@ -67,6 +67,7 @@ struct Rollout {
   RolloutState state = RolloutState::kPending;
   int wave = -1;  ///< the one that is committing
   std::string reason;
+  std::string outcome;  ///< once over: "succeeded", "refused", "rolled back", "failed at the gate", "timed out", "aborted"
   GateFigures figures;
   TimeNs since = 0;  ///< steady clock: when the state, or its wave, began. Not kept: a restarted hub gives the time again.
 };

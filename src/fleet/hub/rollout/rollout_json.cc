@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/json.h"
+#include "core/text.h"
 #include "fleet/hub/rollout/rollout.h"
 
 namespace moru::fleet {
@@ -54,8 +55,12 @@ Result<wire::ShadowStats> read_shadow(const Json& json) {
 Json write_node(const RolloutNode& node) {
   const char* step = "";
   for (const auto& [value, name] : kSteps) step = value == node.step ? name : step;
-  return {{"node", node.name},   {"phase", node.phase},   {"reason", node.reason},
-          {"wave", node.wave},   {"step", step},          {"first_install", node.first_install},
+  return {{"node", node.name},
+          {"phase", node.phase},
+          {"reason", node.reason},
+          {"wave", node.wave},
+          {"step", step},
+          {"first_install", node.first_install},
           {"shadow", write_shadow(node.shadow)}};
 }
 
@@ -93,6 +98,26 @@ Result<GateFigures> read_figures(const Json& json) {
   return figures;
 }
 
+/// The same figures as short text, for the page.
+Json write_figures_for_people(const GateFigures& figures) {
+  const auto range = [](double value, double low, double high) {
+    return fmt::format("{:.2f} % ({:.2f} to {:.2f})", value * 100, low * 100, high * 100);
+  };
+  Json json = {{"live items", figures.items}};
+  if (figures.test == "labelled") json["accuracy drop"] = range(figures.drop, figures.drop_low, figures.drop_high);
+  if (figures.test == "agreement") {
+    json["agreement"] = range(figures.agree, figures.agree_low, figures.agree_high);
+  } else if (figures.items > 0) {
+    json["agreement"] = fmt::format("{:.2f} %", figures.agree * 100);
+  }
+  if (figures.errors > 0) json["errors"] = figures.errors;
+  if (figures.current_p99 > 0) {
+    json["p99 candidate"] = human_duration_ns(figures.candidate_p99);
+    json["p99 current"] = human_duration_ns(figures.current_p99);
+  }
+  return json;
+}
+
 double seconds(TimeNs time) { return static_cast<double>(time) / 1e9; }
 TimeNs from_seconds(double value) { return static_cast<TimeNs>(value * 1e9); }
 
@@ -105,11 +130,13 @@ Json write_rollout(const Rollout& rollout) {
           {"release", rollout.release},
           {"release_name", rollout.release_name},
           {"state", to_string(rollout.state)},
+          {"outcome", rollout.outcome},
           {"reason", rollout.reason},
           {"created", rollout.created},
           {"waves", rollout.waves},
           {"wave", rollout.wave},
           {"gate", write_gate_figures(rollout.figures)},
+          {"figures", write_figures_for_people(rollout.figures)},
           {"nodes", std::move(nodes)},
           {"gate_options", write_gate_options(rollout.gate)},
           {"soak_items", rollout.soak_items},
@@ -130,6 +157,7 @@ Result<Rollout> read_rollout(const Json& json) {
     if (state == to_string(value)) rollout.state = value;
   }
   MORU_ASSIGN_OR_RETURN(rollout.reason, json_field<std::string>(json, "reason", kWhere));
+  MORU_ASSIGN_OR_RETURN(rollout.outcome, json_field<std::string>(json, "outcome", kWhere));
   MORU_ASSIGN_OR_RETURN(rollout.created, json_field<std::int64_t>(json, "created", kWhere));
   MORU_ASSIGN_OR_RETURN(const Json waves, json_field<Json>(json, "waves", kWhere));
   for (const Json& wave : waves) rollout.waves.push_back(wave.is_number() ? wave.get<double>() : 1.0);

@@ -98,8 +98,9 @@ Status migrate(Database& database) {
   std::int64_t version = 0;
   MORU_RETURN_IF_ERROR(database.each("PRAGMA user_version", {}, [&](const SqlRow& row) { version = row.integer(0); }));
   if (version < 0 || version > static_cast<std::int64_t>(kSteps.size())) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("hub database: found schema version {}, expected at most {}; use the newer hub that wrote it", version, kSteps.size()));
+    return fail(
+        ErrorCode::kUnsupported,
+        fmt::format("hub database: found schema version {}, expected at most {}; use the newer hub that wrote it", version, kSteps.size()));
   }
   for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) {
     MORU_RETURN_IF_ERROR(database.execute(fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT", kSteps[step], step + 1)));

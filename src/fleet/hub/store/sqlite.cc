@@ -78,9 +78,7 @@ std::string SqlRow::text(int column) const {
   return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
 }
 
-bool SqlRow::is_null(int column) const {
-  return sqlite3_column_type(static_cast<sqlite3_stmt*>(statement_), column) == SQLITE_NULL;
-}
+bool SqlRow::is_null(int column) const { return sqlite3_column_type(static_cast<sqlite3_stmt*>(statement_), column) == SQLITE_NULL; }
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Database::Database(Database&&) noexcept = default;
@@ -96,7 +94,8 @@ Result<Database> Database::open(const Path& file, bool read_only) {
   sqlite3_extended_result_codes(impl->connection, 1);
   sqlite3_busy_timeout(impl->connection, 5000);
   Database database(std::move(impl));
-  MORU_RETURN_IF_ERROR(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF"));
+  MORU_RETURN_IF_ERROR(
+      database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF"));
   if (read_only) MORU_RETURN_IF_ERROR(database.execute("PRAGMA query_only=ON"));
   return database;
 }

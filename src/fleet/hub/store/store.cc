@@ -80,8 +80,8 @@ void Store::commit_together(std::vector<Job>& jobs) {
 
 Status Store::add_token(const std::string& id, const std::string& secret, const std::string& node, TimeNs expires) {
   return write([&](Database& db) -> Status {
-    MORU_RETURN_IF_ERROR(db.run("INSERT INTO tokens (id, secret_sha256, node, expires_ns) VALUES (?, ?, ?, ?)",
-                                {id, sha256_hex(secret), node, expires}));
+    MORU_RETURN_IF_ERROR(
+        db.run("INSERT INTO tokens (id, secret_sha256, node, expires_ns) VALUES (?, ?, ?, ?)", {id, sha256_hex(secret), node, expires}));
     return {};
   });
 }
@@ -115,11 +115,9 @@ Result<bool> active_node_exists(Database& db, const std::string& name) {
 
 Result<TokenOutcome> redeem(Database& db, const TokenUse& use, TimeNs now) {
   std::optional<Token> token;
-  MORU_RETURN_IF_ERROR(
-      db.each("SELECT secret_sha256, node, expires_ns, used_ns, used_by, request_sha256 FROM tokens WHERE id = ?", {use.token_id},
-              [&](const SqlRow& row) {
-                token = Token{row.text(0), row.text(1), row.integer(2), !row.is_null(3), row.text(4), row.text(5)};
-              }));
+  MORU_RETURN_IF_ERROR(db.each(
+      "SELECT secret_sha256, node, expires_ns, used_ns, used_by, request_sha256 FROM tokens WHERE id = ?", {use.token_id},
+      [&](const SqlRow& row) { token = Token{row.text(0), row.text(1), row.integer(2), !row.is_null(3), row.text(4), row.text(5)}; }));
   const TokenOutcome outcome = judge(token, use, now);
   if (outcome != TokenOutcome::kAccepted || token->used) return outcome;
   MORU_ASSIGN_OR_RETURN(const bool taken, active_node_exists(db, use.node));
@@ -157,7 +155,8 @@ Result<bool> Store::has_node(const std::string& name) const {
 Status Store::save_states(std::vector<NodeRow> rows) {
   return write([&](Database& db) -> Status {
     for (const NodeRow& row : rows) {
-      MORU_RETURN_IF_ERROR(db.run("UPDATE nodes SET last_seen_ns = ?, state = ? WHERE name = ? AND active = 1", {row.last_seen, row.state, row.name}));
+      MORU_RETURN_IF_ERROR(
+          db.run("UPDATE nodes SET last_seen_ns = ?, state = ? WHERE name = ? AND active = 1", {row.last_seen, row.state, row.name}));
     }
     return {};
   });

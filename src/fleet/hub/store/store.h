@@ -74,8 +74,8 @@ struct CountRow {
 };
 
 struct RecordFilter {
-  std::string kind;  ///< empty: any
-  std::string node;  ///< empty: any
+  std::string kind;                   ///< empty: any
+  std::string node;                   ///< empty: any
   std::optional<std::int64_t> after;  ///< rows behind this one; absent: the newest `limit`
   std::int64_t limit = 100;
 };

@@ -12,10 +12,11 @@ ReleaseRow read_release(const SqlRow& row) {
 }
 
 Status write_desired(Database& db, const DesiredRow& row) {
-  MORU_ASSIGN_OR_RETURN(const std::int64_t changed,
-                        db.run("INSERT INTO desired (node_id, generation, body) SELECT id, ?2, ?3 FROM nodes WHERE name = ?1 AND active = 1 "
-                               "ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation, body = excluded.body",
-                               {row.node, row.desired.generation, wire::write(row.desired)}));
+  MORU_ASSIGN_OR_RETURN(
+      const std::int64_t changed,
+      db.run("INSERT INTO desired (node_id, generation, body) SELECT id, ?2, ?3 FROM nodes WHERE name = ?1 AND active = 1 "
+             "ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation, body = excluded.body",
+             {row.node, row.desired.generation, wire::write(row.desired)}));
   if (changed == 0) return fail(ErrorCode::kNotFound, fmt::format("node '{}': no node of that name has joined", row.node));
   return {};
 }
@@ -29,8 +30,9 @@ Status Store::add_release(const ReleaseRow& release) {
         db.each("SELECT sha256 FROM releases WHERE release = ?", {release.release}, [&](const SqlRow& row) { known = row.text(0); }));
     if (known == release.sha256) return {};
     if (!known.empty()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("release {}: found SHA-256 {}, expected {} as first pushed; give the bundle a new version",
-                                                           release.release, release.sha256, known));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("release {}: found SHA-256 {}, expected {} as first pushed; give the bundle a new version", release.release,
+                              release.sha256, known));
     }
     MORU_RETURN_IF_ERROR(db.run("INSERT INTO releases (release, name, sha256, size, added_ns) VALUES (?, ?, ?, ?, ?)",
                                 {release.release, release.name, release.sha256, static_cast<std::int64_t>(release.size), release.added}));
@@ -60,9 +62,10 @@ Result<std::int64_t> Store::next_rollout_number() const {
 
 Status Store::save_rollout(const RolloutRow& row, const std::optional<HistoryRow>& entry, const std::vector<DesiredRow>& desired) {
   return write([&](Database& db) -> Status {
-    MORU_RETURN_IF_ERROR(db.run("INSERT INTO rollouts (id, release, active, body) VALUES (?, ?, ?, ?) "
-                                "ON CONFLICT (id) DO UPDATE SET active = excluded.active, body = excluded.body",
-                                {row.id, row.release, std::int64_t{row.active ? 1 : 0}, row.body}));
+    MORU_RETURN_IF_ERROR(
+        db.run("INSERT INTO rollouts (id, release, active, body) VALUES (?, ?, ?, ?) "
+               "ON CONFLICT (id) DO UPDATE SET active = excluded.active, body = excluded.body",
+               {row.id, row.release, std::int64_t{row.active ? 1 : 0}, row.body}));
     if (entry) {
       MORU_RETURN_IF_ERROR(db.run("INSERT INTO rollout_history (rollout, at_ns, state, reason, figures) VALUES (?, ?, ?, ?, ?)",
                                   {row.id, entry->at, entry->state, entry->reason, entry->figures}));
@@ -92,8 +95,8 @@ Result<std::vector<HistoryRow>> Store::history(const std::string& rollout) const
 
 Result<std::vector<DesiredRow>> Store::desired() const {
   std::vector<std::pair<std::string, std::string>> bodies;
-  MORU_RETURN_IF_ERROR(read("SELECT nodes.name, desired.body FROM desired JOIN nodes ON nodes.id = desired.node_id WHERE nodes.active = 1", {},
-                            [&](const SqlRow& row) { bodies.emplace_back(row.text(0), row.text(1)); }));
+  MORU_RETURN_IF_ERROR(read("SELECT nodes.name, desired.body FROM desired JOIN nodes ON nodes.id = desired.node_id WHERE nodes.active = 1",
+                            {}, [&](const SqlRow& row) { bodies.emplace_back(row.text(0), row.text(1)); }));
   std::vector<DesiredRow> rows;
   for (const auto& [node, body] : bodies) {
     MORU_ASSIGN_OR_RETURN_IN("hub database: wish for node '" + node + "'", auto desired, wire::read_desired(body));
