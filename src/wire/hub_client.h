@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/files.h"
 #include "core/json_fwd.h"
@@ -25,6 +26,8 @@ class HubClient {
   Result<Json> put_bytes(const std::string& path, std::string_view bytes) const;
 
   const std::string& url() const { return url_; }
+  /// Where the hub is reached when not at the address in its ready file (behind a forwarded port, say).
+  void use_url(std::string url) { url_ = std::move(url); }
 
  private:
   std::string url_;

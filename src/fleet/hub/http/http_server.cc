@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one file that knows Boost.Beast and Asio.
+#include "fleet/hub/http/http_server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "fleet/hub/http/url.h"
+
+namespace moru::fleet {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using ErrorInfo = boost::system::error_code;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
+constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kMaxEventsBehind = 1000;
+constexpr auto kKeepAlive = std::chrono::seconds(15);
+constexpr auto kStopGrace = std::chrono::seconds(5);
+
+/// On every answer. The page takes nothing from elsewhere, and nobody may frame it.
+constexpr std::pair<const char*, const char*> kSecurityHeaders[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"X-Frame-Options", "DENY"},
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+};
+
+std::chrono::nanoseconds nanoseconds(TimeNs time) { return std::chrono::nanoseconds(time); }
+
+std::string peer_name(TlsStream& stream) {
+  SSL* ssl = stream.native_handle();
+  std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl), &X509_free);
+  if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) return {};
+  const X509_NAME* subject = X509_get_subject_name(certificate.get());
+  const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (index < 0) return {};
+  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<std::size_t>(ASN1_STRING_length(value))};
+}
+
+/// One listener of events. Used on its connection's strand only.
+struct Listener {
+  explicit Listener(const asio::any_io_executor& executor) : wake(executor) {}
+  asio::steady_timer wake;
+  std::deque<std::string> waiting;
+  bool too_slow = false;
+};
+
+struct Connection {
+  explicit Connection(TlsStream* tls) : stream(tls) {}
+  TlsStream* stream;
+  bool idle = true;  // waits for a request, or streams events: may be cut off at a stop
+};
+
+}  // namespace
+
+struct HttpServer::Core {
+  HttpServerOptions options;
+  HttpHandlers handlers;
+  asio::ssl::context tls{asio::ssl::context::tls_server};
+  int port = 0;
+  std::atomic<bool> stopping = false;
+  std::mutex mutex;
+  std::condition_variable empty;
+  std::set<std::shared_ptr<Connection>> connections;
+  std::set<std::shared_ptr<Listener>> listeners;
+  std::vector<std::thread> threads;
+  // Last, so that it goes first: connections that end with it use what stands above.
+  asio::io_context io;
+  tcp::acceptor acceptor{io};
+
+  Status set_up_tls();
+  Status bind();
+  asio::awaitable<void> accept();
+  asio::awaitable<void> serve(tcp::socket socket);
+  asio::awaitable<void> serve_requests(TlsStream& stream, Connection& connection);
+  asio::awaitable<bool> answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive);
+  asio::awaitable<bool> send_file(TlsStream& stream, const HttpFile& file) const;
+  asio::awaitable<void> send_events(TlsStream& stream, Connection& connection);
+  HttpResponse call(HttpRequest request) const;
+};
+
+Status HttpServer::Core::set_up_tls() {
+  ErrorInfo error;
+  const auto bad = [&](const char* what) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("https: {}: {}, expected PEM that fits", what, error.message()));
+  };
+  tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
+  tls.use_certificate_chain(asio::buffer(options.certificate_pem), error);
+  if (error) return bad("certificate");
+  tls.use_private_key(asio::buffer(options.key_pem), asio::ssl::context::pem, error);
+  if (error) return bad("key");
+  tls.add_certificate_authority(asio::buffer(options.client_ca_pem), error);
+  if (error) return bad("CA");
+  tls.set_verify_mode(asio::ssl::verify_peer, error);
+  // Without it OpenSSL refuses to resume sessions that showed a client certificate.
+  constexpr unsigned char kContext[] = "moru-hub";
+  SSL_CTX_set_session_id_context(tls.native_handle(), kContext, sizeof kContext - 1);
+  return {};
+}
+
+Status HttpServer::Core::bind() {
+  ErrorInfo error;
+  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(options.port));
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error == boost::system::errc::address_in_use) {
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("https: port {} on 127.0.0.1 is in use, expected a free one; stop the other program or give another --port",
+                            options.port));
+  }
+  if (error) return fail(ErrorCode::kIo, fmt::format("https: listen on 127.0.0.1:{}: {}", options.port, error.message()));
+  port = acceptor.local_endpoint(error).port();
+  return {};
+}
+
+asio::awaitable<void> HttpServer::Core::accept() {
+  while (!stopping) {
+    auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(io), kAwait);
+    if (stopping) co_return;
+    if (error) {
+      // Out of file descriptors, say: wait a moment instead of spinning.
+      asio::steady_timer pause(io, std::chrono::milliseconds(50));
+      co_await pause.async_wait(kAwait);
+      continue;
+    }
+    const auto executor = socket.get_executor();
+    asio::co_spawn(executor, serve(std::move(socket)), asio::detached);
+  }
+}
+
+asio::awaitable<void> HttpServer::Core::serve(tcp::socket socket) {
+  ErrorInfo ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  TlsStream stream(std::move(socket), tls);
+  const auto connection = std::make_shared<Connection>(&stream);
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping || connections.size() >= options.max_connections) co_return;
+    connections.insert(connection);
+  }
+  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.idle_timeout));
+  const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
+  if (!error) {
+    co_await serve_requests(stream, *connection);
+    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(1));
+    const auto [closed] = co_await stream.async_shutdown(kAwait);
+    static_cast<void>(closed);  // the other side often just goes
+  }
+  const std::lock_guard lock(mutex);
+  connections.erase(connection);
+  empty.notify_all();
+}
+
+namespace {
+
+/// kInvalidArgument for a target that no well-meaning client sends.
+Result<HttpRequest> read_head(const http::request<http::empty_body>& head, const std::string& peer) {
+  const auto text = [&](http::field field) {
+    const auto value = head[field];
+    return std::string(value.data(), value.size());
+  };
+  const std::string target(head.target().data(), head.target().size());
+  MORU_ASSIGN_OR_RETURN(auto url, parse_target(target));
+  HttpRequest request;
+  const auto method = head.method_string();
+  request.method = head.method() == http::verb::head ? "GET" : std::string(method.data(), method.size());
+  request.path = std::move(url.path);
+  request.query = std::move(url.query);
+  request.authorization = text(http::field::authorization);
+  request.cookie = text(http::field::cookie);
+  request.range = text(http::field::range);
+  request.if_none_match = text(http::field::if_none_match);
+  request.peer = peer;
+  return request;
+}
+
+}  // namespace
+
+HttpResponse HttpServer::Core::call(HttpRequest request) const {
+  try {
+    return handlers.handle(std::move(request));
+  } catch (const std::exception& error) {
+    MORU_LOG(kError, "http handler threw", "what", error.what());
+    return http_error(500, "internal error; see the hub's log");
+  }
+}
+
+asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connection& connection) {
+  const std::string peer = peer_name(stream);
+  beast::flat_buffer buffer;
+  bool keep_alive = true;
+  while (keep_alive && !stopping) {
+    connection.idle = true;
+    auto& transport = beast::get_lowest_layer(stream);
+    transport.expires_after(nanoseconds(options.idle_timeout));
+    http::request_parser<http::empty_body> head;
+    head.header_limit(kMaxHeadBytes);
+    head.body_limit(boost::none);
+    const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
+    static_cast<void>(head_bytes);
+    connection.idle = false;
+    if (read_error == http::error::header_limit) {
+      co_await answer(stream, http_error(431, fmt::format("the head of the request is longer than {} bytes", kMaxHeadBytes)), false, false);
+      co_return;
+    }
+    if (read_error) {
+      // A parse error gets an answer; a connection that ended does not.
+      if (read_error.category() == http::make_error_code(http::error::bad_method).category() && read_error != http::error::end_of_stream &&
+          read_error != http::error::partial_message) {
+        co_await answer(stream, http_error(400, "the request is not HTTP/1.1"), false, false);
+      }
+      co_return;
+    }
+    const bool head_only = head.get().method() == http::verb::head;
+    const bool wants_continue = beast::iequals(head.get()[http::field::expect], "100-continue");
+    keep_alive = head.get().keep_alive();
+    auto request = read_head(head.get(), peer);
+    if (!request) {
+      co_await answer(stream, http_error(400, request.error().message), head_only, false);
+      co_return;
+    }
+    HttpAdmission admission = handlers.admit(*request);
+    if (!admission.refusal && head.content_length() && *head.content_length() > admission.max_body_bytes) {
+      admission.refusal =
+          http_error(413, fmt::format("the body has {} bytes, expected at most {}", *head.content_length(), admission.max_body_bytes));
+    }
+    if (admission.refusal) {
+      // What is left of the body would be taken for the next request: keep the connection only when there is none.
+      keep_alive = keep_alive && head.is_done();
+      if (!co_await answer(stream, *admission.refusal, head_only, keep_alive)) co_return;
+      continue;
+    }
+    if (wants_continue) {
+      const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(go_on), kAwait);
+      static_cast<void>(sent);
+      if (sent_error) co_return;
+    }
+    http::request_parser<http::string_body> whole(std::move(head));
+    whole.body_limit(admission.max_body_bytes);
+    transport.expires_after(nanoseconds(options.request_timeout));
+    const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
+    static_cast<void>(body_bytes);
+    if (body_error == http::error::body_limit) {
+      co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", admission.max_body_bytes)), head_only, false);
+      co_return;
+    }
+    if (body_error) co_return;
+    request->body = std::move(whole.get().body());
+    const HttpResponse response = call(std::move(*request));
+    if (response.events) {
+      connection.idle = true;
+      co_await send_events(stream, connection);
+      co_return;
+    }
+    if (!co_await answer(stream, response, head_only, keep_alive && !stopping)) co_return;
+  }
+}
+
+asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive) {
+  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
+  http::response<http::string_body> message;
+  message.version(11);
+  message.result(static_cast<unsigned>(response.status));
+  message.set(http::field::content_type, response.content_type);
+  for (const auto& [name, value] : kSecurityHeaders) message.set(name, value);
+  message.set(http::field::cache_control, "no-store");
+  for (const auto& [name, value] : response.headers) message.set(name, value);
+  const bool empty_by_rule = response.status == 304 || response.status == 204;
+  if (!empty_by_rule) message.content_length(response.file ? response.file->length : response.body.size());
+  message.keep_alive(keep_alive);
+  if (!response.file && !head_only && !empty_by_rule) message.body() = response.body;
+  http::response_serializer<http::string_body> serializer(message);
+  if (response.file || head_only) {
+    const auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
+    static_cast<void>(bytes);
+    if (error) co_return false;
+    if (head_only) co_return keep_alive;
+    co_return co_await send_file(stream, *response.file) && keep_alive;
+  }
+  const auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
+  static_cast<void>(bytes);
+  co_return !error && keep_alive;
+}
+
+asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpFile& file) const {
+  const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) co_return false;
+  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* open_file) { ::close(*open_file); });
+  std::vector<char> piece(kPieceBytes);
+  std::uint64_t offset = file.offset;
+  std::uint64_t left = file.length;
+  while (left > 0) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+    const ssize_t got = ::pread(fd, piece.data(), wanted, static_cast<off_t>(offset));
+    if (got <= 0) co_return false;  // shorter than promised: the cut connection tells the client
+    beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
+    const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<std::size_t>(got)), kAwait);
+    static_cast<void>(bytes);
+    if (error) co_return false;
+    offset += static_cast<std::uint64_t>(got);
+    left -= static_cast<std::uint64_t>(got);
+  }
+  co_return true;
+}
+
+asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream, Connection&) {
+  const auto listener = std::make_shared<Listener>(stream.get_executor());
+  {
+    const std::lock_guard lock(mutex);
+    listeners.insert(listener);
+  }
+  std::string text =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+      "Connection: close\r\n\r\n: welcome\n\n";
+  while (true) {
+    beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
+    const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(text), kAwait);
+    static_cast<void>(bytes);
+    if (error || stopping || listener->too_slow) break;
+    beast::get_lowest_layer(stream).expires_never();
+    if (listener->waiting.empty()) {
+      listener->wake.expires_after(kKeepAlive);
+      const auto [woken] = co_await listener->wake.async_wait(kAwait);
+      static_cast<void>(woken);
+    }
+    if (stopping) break;
+    text.clear();
+    for (const std::string& event : listener->waiting) text += event;
+    listener->waiting.clear();
+    if (text.empty()) text = ": still here\n\n";
+  }
+  const std::lock_guard lock(mutex);
+  listeners.erase(listener);
+}
+
+HttpServer::HttpServer(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+
+HttpServer::~HttpServer() { stop(); }
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HttpHandlers handlers) {
+  auto core = std::make_unique<Core>();
+  core->options = std::move(options);
+  core->handlers = std::move(handlers);
+  MORU_RETURN_IF_ERROR(core->set_up_tls());
+  MORU_RETURN_IF_ERROR(core->bind());
+  asio::co_spawn(core->io, core->accept(), asio::detached);
+  for (int i = 0; i < core->options.threads; ++i) core->threads.emplace_back([io = &core->io] { io->run(); });
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
+}
+
+int HttpServer::port() const { return core_->port; }
+
+void HttpServer::broadcast(std::string_view event, std::string_view data) {
+  // JSON on one line holds no line break, which would end the data field.
+  const std::string text = fmt::format("event: {}\ndata: {}\n\n", event, data);
+  const std::lock_guard lock(core_->mutex);
+  for (const auto& listener : core_->listeners) {
+    asio::post(listener->wake.get_executor(), [listener, text] {
+      if (listener->waiting.size() >= kMaxEventsBehind) {
+        listener->too_slow = true;
+      } else {
+        listener->waiting.push_back(text);
+      }
+      listener->wake.cancel();
+    });
+  }
+}
+
+void HttpServer::stop() {
+  if (core_->stopping.exchange(true)) return;
+  asio::post(core_->io, [core = core_.get()] {
+    ErrorInfo ignored;
+    core->acceptor.close(ignored);
+  });
+  {
+    std::unique_lock lock(core_->mutex);
+    for (const auto& listener : core_->listeners) {
+      asio::post(listener->wake.get_executor(), [listener] { listener->wake.cancel(); });
+    }
+    for (const auto& connection : core_->connections) {
+      asio::post(connection->stream->get_executor(), [core = core_.get(), connection] {
+        // Its stream lives while it is in the list; both change on this strand.
+        const std::lock_guard inner(core->mutex);
+        if (connection->idle && core->connections.contains(connection)) beast::get_lowest_layer(*connection->stream).cancel();
+      });
+    }
+    core_->empty.wait_for(lock, kStopGrace, [this] { return core_->connections.empty(); });
+  }
+  core_->io.stop();
+  for (auto& thread : core_->threads) thread.join();
+  core_->threads.clear();
+  // They hold timers, which must not outlive what runs them.
+  core_->listeners.clear();
+  core_->connections.clear();
+}
+
+HttpResponse http_error(int status, std::string_view sentence) {
+  HttpResponse response;
+  response.status = status;
+  response.body = Json{{"error", sentence}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace moru::fleet
