@@ -16,13 +16,13 @@ def mapped(text):
 
 
 def rooms(tree):
-    """Folders that a map must name: every top folder, and under src/ every folder that is a CMake target."""
+    """Folders that a map must name: every top folder, and the rooms: CMake targets down to two folders under src/."""
     folders = set()
     for name in tree.files():
         parts = pathlib.PurePath(name).parts
         if len(parts) > 1 and not parts[0].startswith("."):
             folders.add(parts[0] + "/")
-        if parts[-1] == "CMakeLists.txt" and parts[0] in ("src", "solutions") and len(parts) > 2:
+        if parts[-1] == "CMakeLists.txt" and parts[0] in ("src", "solutions") and len(parts) in (3, 4):
             folders.add("/".join(parts[:-1]) + "/")
     return folders
 

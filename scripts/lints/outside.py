@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
 
+from lints.tree import is_test
+
 RULE = "no path of a machine, no address of a package registry, no file outside this tree"
 REASON = "the tree must work in any folder, on any machine, with the package sources that its user has set up"
 FIX = "a path relative to the source or build folder, $MORU_HOME, a temporary folder; the registry's client with its own configuration"
@@ -29,6 +31,6 @@ def check(tree):
         for number, line in enumerate(tree.lines(name), 1):
             for pattern, what in _PATTERNS:
                 match = pattern.search(line)
-                if match:
+                if match and not (is_test(name) and match.group(0).startswith("/home")):  # a made-up home is a fine fixture
                     findings.append(f"{name}:{number}: found '{line[max(0, match.start() - 10):match.end() + 20].strip()}': {what}")
     return findings

@@ -60,6 +60,7 @@ class Banned(RuleTest):
         self.assertEqual(self.broken(line), [])
         self.assertEqual(len(self.broken(line, "src/core/a_test.cc")), 1)
         self.assertEqual(len(self.broken(line, "tests/support/a.h")), 1)
+        self.assertEqual(self.broken("while (!ready() && now() < deadline) ::usleep(1000);", "src/core/a_test.cc"), [])
 
     def test_a_header_opens_no_namespace_and_comes_once(self):
         self.assertEqual(len(self.broken("using namespace std;", "src/core/a.h")), 1)
@@ -101,6 +102,15 @@ class KnownTests(RuleTest):
 
     def test_a_listing_from_the_folder_above_counts(self):
         self.assert_clean(known_tests, {"src/edge/CMakeLists.txt": "moru_library(edge SOURCES stages/a.cc)", "src/edge/stages/a.cc": ""})
+
+    def test_a_glob_may_reach_into_another_folder(self):
+        cmake = "file(GLOB stages CONFIGURE_DEPENDS stages/*.cc ${PROJECT_SOURCE_DIR}/solutions/*/stages/*.cc)"
+        self.assert_clean(known_tests, {"src/edge/CMakeLists.txt": cmake, "solutions/line/stages/a.cc": "", "src/edge/stages/b.cc": ""})
+        self.assert_broken(known_tests, {"src/edge/CMakeLists.txt": cmake, "solutions/line/a.cc": ""}, "solutions/line/a.cc")
+
+    def test_a_fuzzer_is_known_by_its_name(self):
+        self.assert_clean(known_tests, {"fuzz/CMakeLists.txt": "moru_fuzzer(onnx DEPS core)", "fuzz/fuzz_onnx.cc": ""})
+        self.assert_broken(known_tests, {"fuzz/CMakeLists.txt": "moru_fuzzer(onnx DEPS core)", "fuzz/fuzz_text.cc": ""}, "fuzz_text.cc")
 
     def test_a_golden_that_no_runner_sees_is_found(self):
         self.assert_broken(known_tests, {"tests/golden/passes/a.test": ""}, "a.test")

@@ -95,8 +95,9 @@ Status Line::join_node(std::size_t index) const {
   if (!ended || ended->code != 0) {
     return fail(ErrorCode::kUnavailable, fmt::format("{}: could not join the hub: {}", name, tail_of(options_.home / (name + ".log"))));
   }
-  const auto yaml = stream_file(
-      {.dataset = options_.dataset, .rate_hz = options_.rate_hz, .swap_fraction = options_.swap_fraction, .seed = options_.seed + index});
+  const StreamOptions stream{
+      .dataset = options_.dataset, .rate_hz = options_.rate_hz, .swap_fraction = options_.swap_fraction, .seed = options_.seed + index};
+  MORU_ASSIGN_OR_RETURN(const auto yaml, stream_file(stream));
   return write_file_atomic(home / "stream.yaml", yaml);
 }
 

@@ -104,7 +104,8 @@ class Preparation {
   }
 
   Result<std::string> check() {
-    forge::ComparisonOptions how{.backend = kBackend};
+    forge::ComparisonOptions how;
+    how.backend = kBackend;
     how.progress = [this](double share) {
       events_.progress(static_cast<std::uint64_t>(share * 1000), 1000, "");
       return !stop_requested();

@@ -36,6 +36,7 @@ struct Row {
   runtime::Latency latency;
   runtime::Difference difference;  ///< from the reference backend
   bool compared = false;
+  std::string not_compared = {};  ///< why not
 };
 
 Result<std::vector<std::string>> chosen_backends(const std::string& list) {
@@ -83,7 +84,10 @@ Status bench_one(std::string_view onnx, const Flags& flags, const Result<Oracle>
   MORU_ASSIGN_OR_RETURN(const auto inputs, runtime::random_inputs(session->inputs(), flags.batch, rng));
   std::vector<model::Tensor> outputs;
   MORU_ASSIGN_OR_RETURN(row->latency, runtime::measure_session(*session, inputs, measuring(flags.seconds), &outputs));
-  if (!oracle) return {};
+  if (!oracle) {
+    row->not_compared = oracle.error().message;
+    return {};
+  }
   MORU_ASSIGN_OR_RETURN_IN("compare with reference", row->difference, runtime::compare_all(oracle->outputs, outputs));
   row->compared = true;
   return {};
@@ -99,6 +103,7 @@ Json to_json(const Row& row) {
   json["load_ms"] = row.load_ms;
   json["latency"] = runtime::to_json(row.latency);
   json["nmse"] = row.compared ? Json(row.difference.nmse) : Json(nullptr);
+  if (!row.compared) json["not_compared"] = row.not_compared;
   json["max_error"] = row.compared ? Json(row.difference.max_error) : Json(nullptr);
   return json;
 }
@@ -142,6 +147,9 @@ void print(const std::vector<Row>& rows, const Flags& flags) {
   text += fmt::format("{:24} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "model", "backend", "min", "p50", "p90", "p99", "runs",
                       "load ms", "nmse");
   for (const auto& row : rows) text += to_text(row);
+  for (const auto& row : rows) {
+    if (!row.not_compared.empty()) text += fmt::format("{} on {} was not compared: {}\n", row.model, row.backend, row.not_compared);
+  }
   print_text(text);
 }
 

@@ -59,26 +59,15 @@ const model::SymbolicShape* shape_of(const model::Graph& graph, const std::vecto
 /// Multiply-accumulates of one node: each element of a convolution's output takes C/group * kH * kW of them, of a matrix
 /// product's K. Other ops have none that matter. Nothing where shapes are unknown.
 std::optional<std::int64_t> macs_of(const model::Graph& graph, const model::Node& node) {
+  const bool convolution = node.op == "Conv";
+  if (!convolution && node.op != "MatMul" && node.op != "Gemm") return 0;
   const auto* output = shape_of(graph, node.outputs, 0);
-  if (node.op == "Conv" || node.op == "ConvInteger" || node.op == "QLinearConv") {
-    const auto* weight = shape_of(graph, node.inputs, node.op == "QLinearConv" ? 3 : 1);
-    if (output == nullptr || weight == nullptr || weight->empty()) return std::nullopt;
-    return multiply(product(*output), product(std::span(*weight).subspan(1)));
-  }
-  if (node.op == "ConvTranspose") {
-    const auto* input = shape_of(graph, node.inputs, 0);
-    const auto* weight = shape_of(graph, node.inputs, 1);
-    if (input == nullptr || weight == nullptr || weight->empty()) return std::nullopt;
-    return multiply(product(*input), product(std::span(*weight).subspan(1)));
-  }
-  if (node.op == "MatMul" || node.op == "MatMulInteger" || node.op == "QLinearMatMul" || node.op == "Gemm") {
-    const auto* input = shape_of(graph, node.inputs, 0);
-    if (output == nullptr || input == nullptr || input->empty()) return std::nullopt;
-    auto inner = input->size() - 1;
-    if (node.op == "Gemm" && model::int_attribute(node, "transA", 0).value_or(0) != 0) inner = 0;
-    return multiply(product(*output), product(std::span(*input).subspan(inner, 1)));
-  }
-  return 0;
+  const auto* operand = shape_of(graph, node.inputs, convolution ? 1 : 0);
+  if (output == nullptr || operand == nullptr || operand->empty()) return std::nullopt;
+  const std::span<const model::Dim> extents(*operand);
+  if (convolution) return multiply(product(*output), product(extents.subspan(1)));
+  const bool transposed = node.op == "Gemm" && model::int_attribute(node, "transA", 0).value_or(0) != 0;
+  return multiply(product(*output), product(transposed ? extents.first(1) : extents.last(1)));
 }
 
 Summary summarise(const model::Graph& graph) {
@@ -97,13 +86,8 @@ Summary summarise(const model::Graph& graph) {
   return summary;
 }
 
-/// How a model is quantised, in one word of ONNX's: QDQ (around float ops), QOperator (ops on integers) or none.
-std::string quantisation(const Summary& summary) {
-  for (const auto& [op, count] : summary.ops) {
-    if (op.starts_with("QLinear") || op.ends_with("Integer")) return "QOperator";
-  }
-  return summary.ops.contains("DequantizeLinear") ? "QDQ" : "none";
-}
+/// How a model is quantised, in ONNX's word: QDQ (integers between QuantizeLinear and DequantizeLinear) or none.
+std::string quantisation(const Summary& summary) { return summary.ops.contains("DequantizeLinear") ? "QDQ" : "none"; }
 
 /// Text of a file for a terminal: a control character could move the cursor or hide what was written.
 std::string clean(std::string text) {

@@ -91,7 +91,7 @@ Result<std::string> read_file(const Path& path, std::uint64_t max_bytes) {
   std::string bytes;
   if (info.st_size > 0) bytes.reserve(std::min<std::uint64_t>(static_cast<std::uint64_t>(info.st_size), max_bytes) + 1);
   // Reads to the end instead of trusting st_size: files under /proc have size 0.
-  constexpr std::size_t kChunk = 64 * 1024;
+  constexpr std::size_t kChunk = std::size_t{64} * 1024;
   while (true) {
     const std::size_t old_size = bytes.size();
     bytes.resize(old_size + kChunk);

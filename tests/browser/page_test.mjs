@@ -48,9 +48,9 @@ test("shows rollouts with waves, figures, outcome and reason, newest first", asy
   await holds(page, "#rollouts > li", "Release 4");
   const cards = await page.locator("#rollouts > li").allInnerTexts();
   assert.equal(cards.length, 3);
-  assert.match(cards[0], /Release 4[\s\S]*running[\s\S]*wave 1: 50 %[\s\S]*−4.7 points/);
-  assert.match(cards[1], /failed[\s\S]*right on 9.8 % of 500 labelled items/);
-  assert.match(cards[2], /succeeded/);
+  assert.match(cards[0], /Release 4[\s\S]*shadowing[\s\S]*wave 1: 50 %[\s\S]*−4.7 points \(−7.1 to −2.4\), allowed −1.0/);
+  assert.match(cards[1], /failed[\s\S]*82.1 points fewer of 1,000 live items/);
+  assert.match(cards[2], /succeeded[\s\S]*committed/);
 });
 
 test("shows an alert as it comes, without a reload, and announces it", async () => {
@@ -58,8 +58,8 @@ test("shows an alert as it comes, without a reload, and announces it", async () 
   await holds(page, "#alerts", "line-a");
   await page.evaluate(() => (globalThis.sameDocument = true));
   const coming = alert(500, Date.now());
-  coming.body.ordered = "dress";
-  coming.body.seen = "ankle boot";
+  coming.body.order = "dress";
+  coming.body.class = "ankle boot";
   server.send("alert", coming);
   await holds(page, "#alerts tbody tr:first-child", "ankle boot");
   await holds(page, "#alert-news", "ordered dress, seen ankle boot");
@@ -73,13 +73,13 @@ test("shows an alert as it comes, without a reload, and announces it", async () 
 
 test("shows hostile text as text", async () => {
   const evil = "<img src=x onerror=alert(1)><script>alert(2)</script>";
-  server.state.nodes[0].machine = evil;
-  server.state.nodes[0].stream_state = evil;
+  server.state.nodes[0].state.machine = evil;
+  server.state.nodes[0].state.stream_state = evil;
   server.state.rollouts[0].reason = evil;
-  server.state.rollouts[0].figures = { [evil]: evil };
+  server.state.rollouts[0].nodes[0].reason = evil;
   const page = await live(await open(browser, server.url));
   const coming = alert(500, Date.now());
-  coming.body.seen = evil;
+  coming.body.class = evil;
   server.send("alert", coming);
   await holds(page, "#alerts tbody tr:first-child", evil);
   await holds(page, "#nodes", evil);
@@ -88,8 +88,8 @@ test("shows hostile text as text", async () => {
 });
 
 test("survives records that make no sense", async () => {
-  server.state.nodes.push(null, 7, { node: 12 }, { node: "odd", ledger: "none", items: "many", deployment: [] });
-  server.state.rollouts.push({ id: "odd", waves: "all", nodes: {}, figures: 3 });
+  server.state.nodes.push(null, 7, { node: 12 }, { node: "new", online: true, state: null }, { node: "odd", state: { ledger: "none", items: "many", deployment: [] } });
+  server.state.rollouts.push({ id: "odd", waves: "all", nodes: {}, gate: 3 });
   const page = await live(await open(browser, server.url));
   server.send("nodes", "nothing");
   server.send("rollout", [1]);
@@ -109,7 +109,7 @@ test("a node that goes away is shown as offline", async () => {
 });
 
 test("a ledger that does not add up is pointed out", async () => {
-  server.state.nodes[0].ledger[0].out -= 1;
+  server.state.nodes[0].state.ledger[0].out -= 1;
   const page = await live(await open(browser, server.url));
   await holds(page, "#nodes tbody tr:nth-child(1)", "open");
   await holds(page, "#ledger tbody tr:nth-child(1)", "open");

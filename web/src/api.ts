@@ -59,20 +59,36 @@ export interface RolloutNode {
   shadow: Shadow;
 }
 
+/** What the gate has measured; shares of items, not percent. */
+export interface Gate {
+  /** "labelled", "agreement", or "" before the first look. */
+  test: string;
+  items: number;
+  errors: number;
+  /** Accuracy that the candidate loses, with the bounds of one look. */
+  drop: number;
+  dropLow: number;
+  dropHigh: number;
+  allowedDrop: number;
+  agree: number;
+  minAgreement: number;
+  candidateP99Ns: number;
+  currentP99Ns: number;
+}
+
 export interface Rollout {
   id: string;
   release: number;
   releaseName: string;
+  /** pending, shadowing, committing, succeeded, failed, aborted */
   state: string;
-  outcome: string;
   reason: string;
   /** Share of the nodes that each wave reaches, growing to 1. */
   waves: number[];
-  /** The wave that runs, from 0. */
+  /** The wave that is being committed, from 0; -1 before the first. */
   wave: number;
   createdNs: number;
-  /** Figures of the gate by name, as the hub worked them out. */
-  figures: { name: string; value: string }[];
+  gate: Gate;
   nodes: RolloutNode[];
 }
 
@@ -82,8 +98,9 @@ export interface Alert {
   node: string;
   stream: string;
   sequence: number;
-  receivedNs: number;
+  storedNs: number;
   item: number | null;
+  /** Classes, by name where the stream writes one, else by number. */
   ordered: string;
   seen: string;
   probability: number | null;
@@ -91,9 +108,6 @@ export interface Alert {
 }
 
 export interface Summary {
-  nodes: number;
-  online: number;
-  itemsPerSecond: number;
   alerts: number;
   records: number;
 }

@@ -41,7 +41,8 @@ export function clock(ms: number): string {
   return new Date(ms).toLocaleTimeString("en-GB");
 }
 
-/** "warming_up" -> "warming up" */
-export function words(identifier: string): string {
-  return identifier.replaceAll("_", " ");
+/** −4.7 or +0.4 percentage points, from a share. */
+export function points(share: number): string {
+  const text = (Math.abs(share) * 100).toFixed(1);
+  return text === "0.0" ? text : `${share < 0 ? "−" : "+"}${text}`;
 }

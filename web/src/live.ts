@@ -103,7 +103,7 @@ export class Live {
     if (alert.node === "" || this.seen.has(key)) return false;
     this.seen.add(key);
     this.alerts.push(alert);
-    this.alerts.sort((a, b) => b.row - a.row || b.receivedNs - a.receivedNs);
+    this.alerts.sort((a, b) => b.row - a.row || b.storedNs - a.storedNs);
     for (const old of this.alerts.splice(kAlertsKept)) this.seen.delete(`${old.node} ${old.stream} ${old.sequence}`);
     return true;
   }

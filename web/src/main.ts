@@ -32,7 +32,7 @@ function draw(): void {
   showSummary(live);
   showNodes(live.nodes, nowMs);
   drawRates(byId("rate"), live.rates, nowMs);
-  const lastMinute = live.alerts.filter((alert) => nowMs - alert.receivedNs / 1e6 < 60_000).length;
+  const lastMinute = live.alerts.filter((alert) => nowMs - alert.storedNs / 1e6 < 60_000).length;
   showAlerts(live.alerts, lastMinute);
   showRollouts(live.rollouts, nowMs);
   showLedger(live.nodes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the hub's JSON to the types of api.ts. Nothing is believed: a field that is missing or of another type becomes
 // zero, empty or null, so that one odd record cannot take the page down.
-import type { Alert, Deployment, LinkLedger, Node, Rollout, RolloutNode, Shadow, Summary } from "./api.ts";
+import type { Alert, Deployment, Gate, LinkLedger, Node, Rollout, RolloutNode, Shadow, Summary } from "./api.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -52,11 +52,12 @@ function readDeployment(value: unknown): Deployment | null {
 
 export function readNode(value: unknown): Node {
   const f = fields(value);
-  const state = { ...f, ...fields(f["state"]) };
+  // Null until the node has reported for the first time.
+  const state = fields(f["state"]);
   return {
-    name: text(state["node"]),
-    online: state["online"] === true,
-    lastSeenNs: number(state["last_seen"]),
+    name: text(f["node"]),
+    online: f["online"] === true,
+    lastSeenNs: number(f["last_seen"]),
     machine: text(state["machine"]),
     agentVersion: text(state["agent_version"]),
     release: number(state["release"]),
@@ -82,20 +83,36 @@ function readRolloutNode(value: unknown): RolloutNode {
   return { name: text(f["node"]), wave: number(f["wave"]), phase: text(f["phase"]), reason: text(f["reason"]), shadow: readShadow(f["shadow"]) };
 }
 
+function readGate(figures: unknown, options: unknown): Gate {
+  const f = fields(figures);
+  const o = fields(options);
+  return {
+    test: text(f["test"]),
+    items: number(f["items"]),
+    errors: number(f["errors"]),
+    drop: number(f["drop"]),
+    dropLow: number(f["drop_low"]),
+    dropHigh: number(f["drop_high"]),
+    allowedDrop: number(o["allowed_drop"]),
+    agree: number(f["agree"]),
+    minAgreement: number(o["min_agreement"]),
+    candidateP99Ns: number(f["candidate_p99_us"]) * 1000,
+    currentP99Ns: number(f["current_p99_us"]) * 1000,
+  };
+}
+
 export function readRollout(value: unknown): Rollout {
   const f = fields(value);
-  const figures = Object.entries(fields(f["figures"])).map(([name, figure]) => ({ name, value: typeof figure === "string" ? figure : String(maybeNumber(figure) ?? "–") }));
   return {
     id: text(f["id"]),
     release: number(f["release"]),
     releaseName: text(f["release_name"]),
     state: text(f["state"]),
-    outcome: text(f["outcome"]),
     reason: text(f["reason"]),
     waves: list(f["waves"], "").map(number),
     wave: number(f["wave"]),
     createdNs: number(f["created"]),
-    figures,
+    gate: readGate(f["gate"], f["gate_options"]),
     nodes: list(f["nodes"], "").map(readRolloutNode),
   };
 }
@@ -104,20 +121,26 @@ export function readRollouts(value: unknown): Rollout[] {
   return list(value, "rollouts").map(readRollout).filter((rollout) => rollout.id !== "");
 }
 
+/** A class: its name, or its number. */
+function className(value: unknown): string {
+  return typeof value === "number" ? `class ${value}` : text(value);
+}
+
 export function readAlert(value: unknown): Alert {
   const f = fields(value);
   const body = fields(f["body"]);
+  const latencyUs = maybeNumber(body["latency_us"]);
   return {
-    row: number(f["row"]),
+    row: number(f["rowid"]),
     node: text(f["node"]),
     stream: text(f["stream"]),
     sequence: number(f["sequence"]),
-    receivedNs: number(f["received"]),
-    item: maybeNumber(body["item"]),
-    ordered: text(body["ordered"]),
-    seen: text(body["seen"]),
+    storedNs: number(f["stored_at"]),
+    item: maybeNumber(body["seq"]),
+    ordered: className(body["order"]),
+    seen: className(body["class"]),
     probability: maybeNumber(body["probability"]),
-    latencyNs: maybeNumber(body["latency_ns"]),
+    latencyNs: latencyUs === null ? null : latencyUs * 1000,
   };
 }
 
@@ -127,11 +150,5 @@ export function readAlerts(value: unknown): Alert[] {
 
 export function readSummary(value: unknown): Summary {
   const f = fields(value);
-  return {
-    nodes: number(f["nodes"]),
-    online: number(f["online"]),
-    itemsPerSecond: number(f["items_per_second"]),
-    alerts: number(f["alerts"]),
-    records: number(f["records"]),
-  };
+  return { alerts: number(f["alerts"]), records: number(f["records"]) };
 }

@@ -2,13 +2,13 @@
 // From the live data to elements: one function a part of the page.
 import type { Alert, LinkLedger, Node, Rollout, Shadow } from "./api.ts";
 import { byId, make, update, updateTable, type Child } from "./dom.ts";
-import { ago, clock, count, duration, percent, rate, words } from "./format.ts";
+import { ago, clock, count, duration, percent, points, rate } from "./format.ts";
 import type { Connection, Live } from "./live.ts";
 
 type Tone = "good" | "busy" | "bad" | "quiet";
 
-const kPhaseTones: Record<string, Tone> = { committed: "good", aborted: "quiet", rolled_back: "bad", refused: "bad" };
-const kOutcomeTones: Record<string, Tone> = { succeeded: "good", failed: "bad", aborted: "bad", refused: "bad", rolled_back: "bad" };
+const kPhaseTones: Record<string, Tone> = { committed: "good", aborted: "quiet", "rolled back": "bad", refused: "bad", pending: "quiet" };
+const kStateTones: Record<string, Tone> = { succeeded: "good", failed: "bad", aborted: "bad", pending: "quiet" };
 
 /** A state in words with a dot; the dot's colour never stands alone. */
 function badge(text: string, tone: Tone): HTMLElement {
@@ -74,7 +74,7 @@ function deployment(node: Node): Child[] {
   const d = node.deployment;
   if (d === null) return [make("span.muted", ["–"])];
   const detail = d.reason !== "" ? d.reason : d.phase === "shadowing" ? `${count(d.shadow.items)} items in shadow` : "";
-  return [badge(`${words(d.phase)} ${d.release}`, kPhaseTones[d.phase] ?? "busy"), make("small", [detail])];
+  return [badge(`${d.phase} ${d.release}`, kPhaseTones[d.phase] ?? "busy"), make("small", [detail])];
 }
 
 function balanced(link: LinkLedger): boolean {
@@ -106,7 +106,7 @@ export function showLedger(nodes: Node[]): void {
 export function showAlerts(alerts: Alert[], perMinute: number): void {
   const rows = alerts.slice(0, 60).map((alert) =>
     make("tr", [
-      make("td.number", [clock(alert.receivedNs / 1e6)]),
+      make("td.number", [clock(alert.storedNs / 1e6)]),
       make("td", [alert.node]),
       make("td.number", [alert.item === null ? "–" : count(alert.item)]),
       make("td", [alert.ordered]),
@@ -115,7 +115,7 @@ export function showAlerts(alerts: Alert[], perMinute: number): void {
       make("td.number", [duration(alert.latencyNs ?? 0)]),
     ]),
   );
-  updateTable(byId("alerts"), ["#Time", "Node", "#Item", "Ordered", "Seen", "#P", "#Latency"], rows);
+  updateTable(byId("alerts"), ["#Time", "Node", "#Item", "Ordered", "Seen", "#P(order)", "#Latency"], rows);
   byId("alert-rate").textContent = perMinute > 0 ? `${perMinute} in the last minute` : "";
   hideWhenEmpty("alerts", alerts.length);
 }
@@ -127,25 +127,39 @@ export function showRollouts(rollouts: Rollout[], nowMs: number): void {
 }
 
 function rolloutCard(rollout: Rollout, nowMs: number): HTMLElement {
-  const ended = rollout.outcome !== "";
-  const tone: Tone = ended ? (kOutcomeTones[rollout.outcome] ?? "quiet") : "busy";
+  const tone = kStateTones[rollout.state] ?? "busy";
   const waves = rollout.waves.map((share, i) => {
-    const state = rollout.outcome === "succeeded" || i < rollout.wave ? "done" : i === rollout.wave ? (ended ? "failed" : "now") : "later";
-    return make(`li.${state}`, [`wave ${i + 1}: ${Math.round(share * 100)} %`]);
+    const state = rollout.state === "succeeded" || i < rollout.wave ? "done" : i > rollout.wave ? "later" : tone === "bad" ? "failed" : "now";
+    return make(`li.${state}`, [`wave ${i + 1}: ${Math.round(share * 100)} % of the nodes`]);
   });
-  const figures = rollout.figures.map((figure) => make("div", [make("dt", [words(figure.name)]), make("dd", [figure.value])]));
+  const figures = gateFigures(rollout).map(([name, value]) => make("div", [make("dt", [name]), make("dd", [value])]));
   return make(`li.rollout.${tone}`, [
     make("div.head", [
       make("strong", [`Release ${rollout.release}`]),
       make("span.muted", [rollout.releaseName]),
-      badge(ended ? words(rollout.outcome) : words(rollout.state), tone),
+      badge(rollout.state, tone),
       make("span.muted.when", [rollout.createdNs > 0 ? ago(rollout.createdNs / 1e6, nowMs) : ""]),
     ]),
-    make("ol.waves", waves),
     rollout.reason !== "" ? make("p.reason", [rollout.reason]) : null,
-    figures.length > 0 ? make("dl.figures", figures) : null,
+    make("ol.waves", waves),
+    make("dl.figures", figures),
     rollout.nodes.length > 0 ? rolloutNodes(rollout) : null,
   ]);
+}
+
+/** What the gate looked at: name and value, with the limit beside it. */
+function gateFigures(rollout: Rollout): [string, string][] {
+  const gate = rollout.gate;
+  if (gate.items === 0) return [];
+  const figures: [string, string][] = [["live items in shadow", count(gate.items)]];
+  if (gate.test === "labelled") {
+    figures.push(["accuracy", `${points(-gate.drop)} points (${points(-gate.dropHigh)} to ${points(-gate.dropLow)}), allowed ${points(-gate.allowedDrop)}`]);
+  }
+  const limit = gate.test === "agreement" ? `, at least ${percent(gate.minAgreement, 1)}` : "";
+  figures.push(["same answer", `${percent(gate.agree, 1)}${limit}`]);
+  if (gate.candidateP99Ns > 0) figures.push(["p99", `${duration(gate.candidateP99Ns)}, current model ${duration(gate.currentP99Ns)}`]);
+  if (gate.errors > 0) figures.push(["errors", count(gate.errors)]);
+  return figures;
 }
 
 function rolloutNodes(rollout: Rollout): HTMLElement {
@@ -153,7 +167,7 @@ function rolloutNodes(rollout: Rollout): HTMLElement {
   const rows = rollout.nodes.map((node) =>
     make("tr", [
       make("th", [node.name], { scope: "row" }),
-      make("td", [badge(words(node.phase) || "waiting", kPhaseTones[node.phase] ?? "busy")]),
+      make("td", [badge(node.phase || "pending", kPhaseTones[node.phase] ?? "busy")]),
       number(count(node.shadow.items)),
       number(percent(node.shadow.agree, node.shadow.items)),
       number(accuracy(node.shadow, "current")),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { niceTop } from "../src/chart.ts";
-import { ago, count, duration, percent, rate, words } from "../src/format.ts";
+import { ago, count, duration, percent, points, rate } from "../src/format.ts";
 
 test("durations take the unit that people would", () => {
   assert.equal(duration(0), "–");
@@ -31,7 +31,11 @@ test("how long ago", () => {
   assert.equal(ago(9000, 0), "now");
 });
 
-test("identifiers become words", () => assert.equal(words("warming_up"), "warming up"));
+test("percentage points carry their sign", () => {
+  assert.equal(points(-0.0473), "−4.7");
+  assert.equal(points(0.004), "+0.4");
+  assert.equal(points(-0.0001), "0.0");
+});
 
 test("the axis ends at a round number that holds the value", () => {
   for (const value of [4, 7, 11, 199.8, 200, 201, 999, 12345]) {

@@ -76,7 +76,7 @@ async function sendFile(path, response) {
 export function moveOn(server, second) {
   const nowMs = Date.now();
   const wave = (i) => 200 + 2.4 * Math.sin(second / 3 + i * 2) + (second > 60 && second < 68 && i === 1 ? -38 : 0);
-  server.state.nodes = server.state.nodes.map((old, i) => node(old.node, old.items + Math.round(wave(i)), wave(i), nowMs));
+  server.state.nodes = server.state.nodes.map((old, i) => node(old.node, old.state.items + Math.round(wave(i)), wave(i), nowMs));
   server.send("nodes", { nodes: server.state.nodes });
   if (second % 2 === 0) {
     const next = alert(server.state.alerts.length + 1, nowMs);

@@ -13,7 +13,7 @@ namespace moru::forge {
 struct TrainRecipe {
   std::string name = "cnn_small";
   std::string network = "cnn_small";
-  std::int64_t epochs = 9;
+  std::int64_t epochs = 10;
   std::int64_t batch = 128;
   double learning_rate = 0.1;     ///< the peak of the one-cycle schedule
   double warm_up = 0.25;          ///< share of the steps in which the rate rises to the peak

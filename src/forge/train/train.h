@@ -32,7 +32,7 @@ struct TrainOptions {
   /// Trains on from these instead of from random weights.
   const Weights* initial = nullptr;
   /// Called after each step; false ends the training with kCancelled.
-  std::function<bool(const TrainProgress&)> progress;
+  std::function<bool(const TrainProgress&)> progress = {};
 };
 
 struct TrainResult {

@@ -9,8 +9,6 @@
 #include <mutex>
 #include <utility>
 
-#include "core/files.h"
-
 namespace moru::forge {
 namespace {
 
@@ -31,9 +29,28 @@ Result<Path> find_library() {
                           kLibraryFile, program.string()));
 }
 
-Result<const MoruTrainerTable*> load_library() {
-  MORU_ASSIGN_OR_RETURN(const Path path, find_library());
-  // Never closed: libtorch's threads and statics live until the process ends.
+/// The library, loaded once it is there; a failure is tried again at the next call (it may have been installed).
+Result<const MoruTrainerTable*> trainer_library() {
+  static std::mutex mutex;
+  static const MoruTrainerTable* loaded = nullptr;
+  const std::scoped_lock lock(mutex);
+  if (loaded == nullptr) {
+    MORU_ASSIGN_OR_RETURN(const Path path, find_library());
+    MORU_ASSIGN_OR_RETURN(loaded, open_trainer_library(path));
+  }
+  return loaded;
+}
+
+using ErrorText = std::array<char, 512>;
+
+Status check(int code, const ErrorText& text, std::string_view where) {
+  if (code == 0) return {};
+  return fail(ErrorCode::kInternal, fmt::format("trainer: {}: {}, expected success", where, text.data()));
+}
+
+}  // namespace
+
+Result<const MoruTrainerTable*> open_trainer_library(const Path& path) {
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     return fail(ErrorCode::kUnavailable, fmt::format("trainer: {}, expected a library that loads; apt install libtorch1.13 libopenblas0-pthread", ::dlerror()));
@@ -48,26 +65,6 @@ Result<const MoruTrainerTable*> load_library() {
   }
   return table;
 }
-
-/// The library, loaded once it is there; a failure is tried again at the next call (it may have been installed).
-Result<const MoruTrainerTable*> trainer_library() {
-  static std::mutex mutex;
-  static const MoruTrainerTable* loaded = nullptr;
-  const std::scoped_lock lock(mutex);
-  if (loaded == nullptr) {
-    MORU_ASSIGN_OR_RETURN(loaded, load_library());
-  }
-  return loaded;
-}
-
-using ErrorText = std::array<char, 512>;
-
-Status check(int code, const ErrorText& text, std::string_view where) {
-  if (code == 0) return {};
-  return fail(ErrorCode::kInternal, fmt::format("trainer: {}: {}, expected success", where, text.data()));
-}
-
-}  // namespace
 
 Result<std::string> Trainer::library_version() {
   MORU_ASSIGN_OR_RETURN(const MoruTrainerTable* table, trainer_library());

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "core/files.h"
 #include "core/result.h"
 #include "forge/train/network.h"
 
@@ -53,5 +54,9 @@ class Trainer {
   std::size_t image_size_;
   std::size_t classes_;
 };
+
+/// Opens a trainer's library and checks its interface version. It is never closed: libtorch's threads and statics live until
+/// the process ends. Errors: kUnavailable with what to do.
+Result<const MoruTrainerTable*> open_trainer_library(const Path& path);
 
 }  // namespace moru::forge

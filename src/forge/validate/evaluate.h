@@ -59,7 +59,7 @@ struct ComparisonOptions {
   int threads = 1;
   std::int64_t latency_runs = 2000;  ///< for each model, in turns of 100 so that both see the same machine
   /// Called with a share in [0, 1]; false ends it with kCancelled.
-  std::function<bool(double)> progress;
+  std::function<bool(double)> progress = {};
 };
 
 /// Measures both models (ONNX bytes) on `set` and holds the second against the budget.

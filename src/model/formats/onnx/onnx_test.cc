@@ -41,8 +41,7 @@ void expect_round_trip(const Graph& graph) {
 constexpr std::string_view kConvNet = R"(graph "conv net" {
   opset 13
   meta "producer" = "a test"
-  meta "note" = "two
-lines"
+  meta "note" = "two\nlines"
   input x: float32[N, 1, 4, 4]
   init w = float32[2, 1, 1, 1] {0.5, -1}
   init shape = int64[2] {0, -1}

@@ -37,7 +37,10 @@ Result<std::int64_t> read_opset(const pb::ModelProto& model) {
     if (opset && *opset != import.version()) return corrupt(fmt::format("found opsets {} and {}, expected one", *opset, import.version()));
     opset = import.version();
   }
-  if (!opset) return corrupt("found no opset of ONNX's own ops, expected one");
+  if (!opset) {
+    const auto code = model.opset_import_size() == 0 ? ErrorCode::kCorrupt : ErrorCode::kUnsupported;  // all ops are of another domain
+    return fail(code, "found no opset of ONNX's own ops, expected one");
+  }
   if (*opset < 1 || *opset > kMaxOpset) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("found opset {}, expected 1 to {}; export the model with an opset in that range", *opset, kMaxOpset));

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include "core/log.h"
 #include "runtime/backends/backend.h"
 
 namespace moru::runtime::ort {
@@ -17,6 +18,12 @@ ErrorCode code_of(OrtErrorCode code, ErrorCode fallback) {
     case ORT_INVALID_GRAPH: return ErrorCode::kUnsupported;
     default: return fallback;
   }
+}
+
+/// The library would print to stderr. What goes wrong in a call comes back as its status, so only what has no call to
+/// come back from (fatal) is left to log.
+void log_message(void*, OrtLoggingLevel, const char*, const char*, const char* location, const char* message) {
+  MORU_LOG(kError, "onnxruntime", "message", message, "location", location);
 }
 
 }  // namespace
@@ -47,7 +54,8 @@ Result<Library> open_library(const Path& path) {
   library.version = base->GetVersionString();
   library.api = base->GetApi(ORT_API_VERSION);
   if (library.api == nullptr) return unavailable(fmt::format("is version {}, too old", library.version), "get a newer one");
-  MORU_RETURN_IF_ERROR(take(*library.api, library.api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "moru", &library.env),
+  MORU_RETURN_IF_ERROR(take(*library.api,
+                            library.api->CreateEnvWithCustomLogger(log_message, nullptr, ORT_LOGGING_LEVEL_FATAL, "moru", &library.env),
                             "backend onnxruntime: start", ErrorCode::kUnavailable));
   return library;
 }

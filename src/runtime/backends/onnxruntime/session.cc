@@ -50,7 +50,7 @@ class Loader {
     MORU_RETURN_IF_ERROR(ok(api_.SetInterOpNumThreads(raw, 1)));
     MORU_RETURN_IF_ERROR(ok(api_.SetSessionExecutionMode(raw, ORT_SEQUENTIAL)));
     MORU_RETURN_IF_ERROR(ok(api_.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL)));
-    MORU_RETURN_IF_ERROR(ok(api_.SetSessionLogSeverityLevel(raw, ORT_LOGGING_LEVEL_ERROR)));
+    MORU_RETURN_IF_ERROR(ok(api_.SetSessionLogSeverityLevel(raw, ORT_LOGGING_LEVEL_FATAL)));
     // A node has other work: threads that wait must sleep.
     MORU_RETURN_IF_ERROR(ok(api_.AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")));
     OrtSession* session = nullptr;

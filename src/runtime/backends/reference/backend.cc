@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backends/backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/formats/onnx/onnx.h"
+#include "model/ops/op.h"
+#include "runtime/backends/ports.h"
+
+namespace moru::runtime {
+namespace {
+
+using model::Graph;
+using model::Tensor;
+
+/// The plain implementations of the ops, one after the other, on copies of the caller's tensors.
+class ReferenceModel final : public Session {
+ public:
+  ReferenceModel(Graph graph, std::vector<Port> inputs, std::vector<Port> outputs)
+      : graph_(std::move(graph)), inputs_(std::move(inputs)), outputs_(std::move(outputs)), checker_(inputs_, outputs_) {}
+
+  std::span<const Port> inputs() const override { return inputs_; }
+  std::span<const Port> outputs() const override { return outputs_; }
+
+  Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override {
+    MORU_RETURN_IF_ERROR(checker_.check(inputs, outputs));
+    std::vector<Tensor> tensors;
+    for (const auto& input : inputs) {
+      MORU_ASSIGN_OR_RETURN(auto tensor, Tensor::from_bytes(input.dtype, {input.dims.begin(), input.dims.end()}, input.bytes));
+      tensors.push_back(std::move(tensor));
+    }
+    MORU_ASSIGN_OR_RETURN_IN("run model", const auto results, model::evaluate(graph_, tensors));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      // The ports may leave an extent open that only the run decides.
+      if (!std::ranges::equal(results[i].dims(), outputs[i].dims) || results[i].dtype() != outputs[i].dtype) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("output '{}': found memory for {} {}, expected {} {}", outputs_[i].name, to_string(outputs[i].dtype),
+                                model::to_string(outputs[i].dims), to_string(results[i].dtype()), model::to_string(results[i].dims())));
+      }
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) std::ranges::copy(results[i].bytes(), outputs[i].bytes.begin());
+    return {};
+  }
+
+ private:
+  Graph graph_;
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+  PortChecker checker_;
+};
+
+Result<std::vector<Port>> ports(const Graph& graph, const std::vector<model::ValueId>& ids) {
+  std::vector<Port> all;
+  for (const auto id : ids) {
+    const auto& value = graph.value(id);
+    if (!value.type.dtype || !value.type.shape) {
+      return fail(ErrorCode::kUnsupported, fmt::format("load model: found no type and shape of '{}', expected both", value.name));
+    }
+    all.push_back({value.name, *value.type.dtype, *value.type.shape});
+  }
+  return all;
+}
+
+BackendInfo info() { return {.available = true, .version = "built in", .reason = ""}; }
+
+Result<std::unique_ptr<Session>> load(std::string_view onnx, const SessionOptions&) {
+  MORU_ASSIGN_OR_RETURN(auto graph, model::read_onnx(onnx, "load model"));
+  MORU_ASSIGN_OR_RETURN(auto inputs, ports(graph, graph.inputs));
+  MORU_ASSIGN_OR_RETURN(auto outputs, ports(graph, graph.outputs));
+  return std::make_unique<ReferenceModel>(std::move(graph), std::move(inputs), std::move(outputs));
+}
+
+}  // namespace
+
+extern const BackendSpec kBackend_reference;
+const BackendSpec kBackend_reference{
+    .name = "reference",
+    .doc = "The plain implementations of the ops, on one thread: slow, always there, and what every other backend is compared with.",
+    .info = info,
+    .load = load,
+};
+
+}  // namespace moru::runtime
