@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "core/random.h"
@@ -55,6 +56,12 @@ class OutboxTest : public ::testing::Test {
     }
     std::ranges::sort(paths);
     return paths;
+  }
+  /// Without the fsyncs of write_file_atomic(): the tests do it hundreds of times.
+  static void overwrite(const Path& path, std::string_view bytes) {
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    ASSERT_TRUE(file.good());
   }
   static std::uint64_t dropped(const Outbox& outbox, std::string_view reason) {
     for (const auto& [name, count] : outbox.ledger().dropped) {
@@ -228,8 +235,7 @@ TEST_F(OutboxTest, CutsATornTailAtEveryByteAndLosesOnlyTheTornRecord) {
   }
   const Path log = segments().front();
   const auto whole = read_file(log);
-  const auto state = read_file(folder() / "state");
-  ASSERT_TRUE(whole && state);
+  ASSERT_TRUE(whole);
   // The state as a power cut leaves it before the last records were synced: it knows of none of them.
   const auto second_to_last = encode_frame(19, "result", body_of(19)).size() + encode_frame(20, "result", body_of(20)).size();
   for (std::size_t cut = whole->size() - second_to_last; cut < whole->size(); ++cut) {
@@ -237,7 +243,7 @@ TEST_F(OutboxTest, CutsATornTailAtEveryByteAndLosesOnlyTheTornRecord) {
     {
       const auto fresh = open();
     }
-    ASSERT_TRUE(write_file_atomic(log, std::string_view(*whole).substr(0, cut)));
+    overwrite(log, std::string_view(*whole).substr(0, cut));
     const auto outbox = open();
     const std::uint64_t expected = cut >= whole->size() - encode_frame(20, "result", body_of(20)).size() ? 19 : 18;
     ASSERT_EQ(outbox->last(), expected) << "cut at " << cut;
@@ -274,7 +280,7 @@ TEST_F(OutboxTest, CountsDurableRecordsThatTheDiskLostAsCrashAndNeverReusesTheir
 TEST_F(OutboxTest, AFlippedByteLosesOneRecordAndLeavesNoHole) {
   {
     const auto outbox = open();
-    fill(*outbox, 1, 12);
+    fill(*outbox, 1, 4);
   }
   const Path log = segments().front();
   const auto whole = read_file(log);
@@ -283,15 +289,15 @@ TEST_F(OutboxTest, AFlippedByteLosesOneRecordAndLeavesNoHole) {
   for (std::size_t at = 0; at < whole->size(); ++at) {
     std::string damaged = *whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
-    ASSERT_TRUE(write_file_atomic(log, damaged));
-    ASSERT_TRUE(write_file_atomic(folder() / "state", *state));
+    overwrite(log, damaged);
+    overwrite(folder() / "state", *state);
     const auto outbox = open();
     ASSERT_TRUE(outbox);
     const auto records = outbox->read(0, 100);
     ASSERT_TRUE(records);
-    ASSERT_EQ(records->size(), 12U) << "flip at " << at;
+    ASSERT_EQ(records->size(), 4U) << "flip at " << at;
     std::uint64_t lost = 0;
-    for (std::uint64_t n = 1; n <= 12; ++n) {
+    for (std::uint64_t n = 1; n <= 4; ++n) {
       const auto& record = (*records)[n - 1];
       ASSERT_EQ(record.sequence, n);
       if (record.kind == kLostKind) {

