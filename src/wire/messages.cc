@@ -359,8 +359,8 @@ Status read_record(const Json& json, const std::string& where, Record& record) {
   record.kind = fields.text("kind", kMaxNameBytes);
   record.body = fields.text("body", kMaxBodyBytes);
   MORU_RETURN_IF_ERROR(fields.status());
-  if (record.kind != "result" && record.kind != "alert") {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: field 'kind' is unknown, expected result or alert", where));
+  if (record.kind != "result" && record.kind != "alert" && record.kind != "lost") {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: field 'kind' is unknown, expected result, alert or lost", where));
   }
   MORU_ASSIGN_OR_RETURN(const Json body, parse_json(record.body, where + ".body"));
   if (!body.is_object()) {

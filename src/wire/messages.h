@@ -107,7 +107,7 @@ struct NodeState {
 /// them, then acknowledges; the node deletes only what is acknowledged. (node, stream, sequence) makes a repeat harmless.
 struct Record {
   std::uint64_t sequence = 0;  ///< per (node, stream), from 1, without holes
-  std::string kind;            ///< "result" or "alert"
+  std::string kind;            ///< "result" or "alert"; "lost": its bytes were damaged on the node's disk
   std::string body;            ///< JSON object as text, at most 16 KiB
 };
 struct RecordBatch {

@@ -200,6 +200,12 @@ TEST(Messages, RecordsRefuseWhatIsWrong) {
   expect_wrong([](Json& j) { j["records"][2] = 1; }, "records[2]");
 }
 
+TEST(Messages, ARecordLostOnDiskKeepsItsPlace) {
+  RecordBatch message = batch(2);
+  message.records[1].kind = "lost";
+  EXPECT_TRUE(read_record_batch(write(message)));
+}
+
 TEST(Messages, ABatchHasAtMostTenThousandRecords) {
   EXPECT_TRUE(read_record_batch(write(batch(10'000))));
   const auto result = read_record_batch(write(batch(10'001)));
