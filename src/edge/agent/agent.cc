@@ -149,7 +149,7 @@ Status Agent::Impl::start_network() {
   mqtt_options.certificate_file = paths.certificate();
   mqtt_options.key_file = paths.key();
   mqtt_options.will_topic = wire::node_topic(identity.node, "online");
-  mqtt_options.will_payload = "0";
+  mqtt_options.will_payload = std::string("0");
   mqtt_options.subscriptions = {wire::node_topic(identity.node, "desired"), wire::node_topic(identity.node, "ack")};
   mqtt_options.on_message = [this](std::string_view topic, std::string_view payload) { on_message(topic, payload); };
   mqtt_options.on_connection = [this](bool up, std::string_view reason) { on_connection(up, reason); };
