@@ -67,6 +67,12 @@ std::string op_text(const model::OpSpec& op) {
   return text;
 }
 
+/// The first sentence.
+std::string_view summary(std::string_view doc) {
+  const auto end = doc.find(". ");
+  return end == std::string_view::npos ? doc : doc.substr(0, end + 1);
+}
+
 Outcome list(Format format) {
   if (format == Format::kJson) {
     Json ops = Json::array();
@@ -74,8 +80,7 @@ Outcome list(Format format) {
     print_json(ops);
     return kDone;
   }
-  for (const model::OpSpec* op : model::all_ops())
-    print_text(fmt::format("{:<20} {}\n", op->name, op->doc.substr(0, op->doc.find(". ") + 1)));
+  for (const model::OpSpec* op : model::all_ops()) print_text(fmt::format("{:<20} {}\n", op->name, summary(op->doc)));
   return kDone;
 }
 
