@@ -104,8 +104,8 @@ HttpResponse get_records(const ApiContext& context, const HttpRequest& request, 
   RecordFilter filter;
   filter.kind = query_text(request, "kind");
   filter.node = query_text(request, "node");
-  if (!filter.kind.empty() && filter.kind != "alert" && filter.kind != "result") {
-    return http_error(400, "records: field 'kind' is unknown, expected alert or result");
+  if (!filter.kind.empty() && filter.kind != "alert" && filter.kind != "result" && filter.kind != "lost") {
+    return http_error(400, "records: field 'kind' is unknown, expected alert, result or lost");
   }
   const auto limit = query_number(request, "limit", 100, kMostRecords);
   if (!limit) return http_failure(limit.error());
