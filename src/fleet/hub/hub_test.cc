@@ -72,7 +72,8 @@ class TestNode {
     if (!wait([this] { return connected_; })) return fail(ErrorCode::kDeadlineExceeded, "test node: no connection");
     return mqtt_->publish(wire::node_topic(name_, "online"), "1", 1, true);
   }
-  void disconnect() { mqtt_.reset(); }
+  /// As an agent does that is stopped.
+  Status say_good_bye() { return mqtt_->publish(wire::node_topic(name_, "online"), "0", 1, true); }
   /// Sends again and again until the hub has acknowledged, as an outbox does.
   bool deliver(std::uint64_t first, std::uint64_t last, const std::string& kind = "result") {
     wire::RecordBatch batch;
@@ -313,7 +314,7 @@ TEST_F(HubTest, ANodeThatGoesIsOffline) {
   const auto node = join("node-1");
   ASSERT_TRUE(eventually("/v1/nodes", [](const Json& json) { return json["nodes"][0]["online"] == true; }));
   ASSERT_TRUE(node->report(1));
-  node->disconnect();
+  ASSERT_TRUE(node->say_good_bye());
   EXPECT_TRUE(eventually("/v1/nodes", [](const Json& json) { return json["nodes"][0]["online"] == false; }));
 }
 

@@ -89,7 +89,7 @@ HttpResponse post_abort(const ApiContext& context, const HttpRequest& request, c
   const auto reason = json_field<std::string>(*json, "reason", "abort");
   if (!reason) return http_failure(reason.error());
   if (reason->empty() || reason->size() > 1000) return http_error(400, "abort: field 'reason' must have 1 to 1000 bytes");
-  const auto done = context.rollouts.abort(part, "the operator aborted it: " + *reason);
+  const auto done = context.rollouts.abort_rollout(part, "the operator aborted it: " + *reason);
   return done ? http_json({{"id", part}, {"state", "aborted"}}) : http_failure(done.error());
 }
 
@@ -104,8 +104,8 @@ HttpResponse get_records(const ApiContext& context, const HttpRequest& request, 
   RecordFilter filter;
   filter.kind = query_text(request, "kind");
   filter.node = query_text(request, "node");
-  if (!filter.kind.empty() && filter.kind != "alert" && filter.kind != "result") {
-    return http_error(400, "records: field 'kind' is unknown, expected alert or result");
+  if (!filter.kind.empty() && filter.kind != "alert" && filter.kind != "result" && filter.kind != "lost") {
+    return http_error(400, "records: field 'kind' is unknown, expected alert, result or lost");
   }
   const auto limit = query_number(request, "limit", 100, kMostRecords);
   if (!limit) return http_failure(limit.error());

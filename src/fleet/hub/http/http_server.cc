@@ -24,8 +24,8 @@
 #include <set>
 #include <thread>
 
-#include "core/json.h"
 #include "core/log.h"
+#include "fleet/hub/http/security.h"
 #include "fleet/hub/http/url.h"
 
 namespace moru::fleet {
@@ -42,31 +42,11 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
 constexpr std::size_t kPieceBytes = 256 * 1024;
 constexpr std::size_t kMaxEventsBehind = 1000;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr auto kKeepAlive = std::chrono::seconds(15);
 constexpr auto kStopGrace = std::chrono::seconds(5);
 
-/// On every answer. The page takes nothing from elsewhere, and nobody may frame it.
-constexpr std::pair<const char*, const char*> kSecurityHeaders[] = {
-    {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
-    {"X-Frame-Options", "DENY"},
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-};
-
 std::chrono::nanoseconds nanoseconds(TimeNs time) { return std::chrono::nanoseconds(time); }
-
-std::string peer_name(TlsStream& stream) {
-  SSL* ssl = stream.native_handle();
-  std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl), &X509_free);
-  if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) return {};
-  const X509_NAME* subject = X509_get_subject_name(certificate.get());
-  const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (index < 0) return {};
-  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<std::size_t>(ASN1_STRING_length(value))};
-}
 
 /// One listener of events. Used on its connection's strand only.
 struct Listener {
@@ -106,7 +86,7 @@ struct HttpServer::Core {
   asio::awaitable<void> serve_requests(TlsStream& stream, Connection& connection);
   asio::awaitable<bool> answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive);
   asio::awaitable<bool> send_file(TlsStream& stream, const HttpFile& file) const;
-  asio::awaitable<void> send_events(TlsStream& stream, Connection& connection);
+  asio::awaitable<void> send_events(TlsStream& stream);
   HttpResponse call(HttpRequest request) const;
 };
 
@@ -176,8 +156,7 @@ asio::awaitable<void> HttpServer::Core::serve(tcp::socket socket) {
   if (!error) {
     co_await serve_requests(stream, *connection);
     beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(1));
-    const auto [closed] = co_await stream.async_shutdown(kAwait);
-    static_cast<void>(closed);  // the other side often just goes
+    [[maybe_unused]] const auto [closed] = co_await stream.async_shutdown(kAwait);  // the other side often just goes
   }
   const std::lock_guard lock(mutex);
   connections.erase(connection);
@@ -219,7 +198,7 @@ HttpResponse HttpServer::Core::call(HttpRequest request) const {
 }
 
 asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connection& connection) {
-  const std::string peer = peer_name(stream);
+  const std::string peer = common_name_of_peer(stream.native_handle());
   beast::flat_buffer buffer;
   bool keep_alive = true;
   while (keep_alive && !stopping) {
@@ -229,8 +208,7 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     http::request_parser<http::empty_body> head;
     head.header_limit(kMaxHeadBytes);
     head.body_limit(boost::none);
-    const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
-    static_cast<void>(head_bytes);
+    [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
     connection.idle = false;
     if (read_error == http::error::header_limit) {
       co_await answer(stream, http_error(431, fmt::format("the head of the request is longer than {} bytes", kMaxHeadBytes)), false, false);
@@ -264,16 +242,13 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
       continue;
     }
     if (wants_continue) {
-      const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(go_on), kAwait);
-      static_cast<void>(sent);
+        [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
       if (sent_error) co_return;
     }
     http::request_parser<http::string_body> whole(std::move(head));
     whole.body_limit(admission.max_body_bytes);
     transport.expires_after(nanoseconds(options.request_timeout));
-    const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
-    static_cast<void>(body_bytes);
+    [[maybe_unused]] const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
     if (body_error == http::error::body_limit) {
       co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", admission.max_body_bytes)), head_only, false);
       co_return;
@@ -283,7 +258,7 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     const HttpResponse response = call(std::move(*request));
     if (response.events) {
       connection.idle = true;
-      co_await send_events(stream, connection);
+      co_await send_events(stream);
       co_return;
     }
     if (!co_await answer(stream, response, head_only, keep_alive && !stopping)) co_return;
@@ -296,7 +271,7 @@ asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResp
   message.version(11);
   message.result(static_cast<unsigned>(response.status));
   message.set(http::field::content_type, response.content_type);
-  for (const auto& [name, value] : kSecurityHeaders) message.set(name, value);
+  for (const auto& [name, value] : security_headers()) message.set(name, value);
   message.set(http::field::cache_control, "no-store");
   for (const auto& [name, value] : response.headers) message.set(name, value);
   const bool empty_by_rule = response.status == 304 || response.status == 204;
@@ -305,14 +280,12 @@ asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResp
   if (!response.file && !head_only && !empty_by_rule) message.body() = response.body;
   http::response_serializer<http::string_body> serializer(message);
   if (response.file || head_only) {
-    const auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
-    static_cast<void>(bytes);
+    [[maybe_unused]] const auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
     if (error) co_return false;
     if (head_only) co_return keep_alive;
     co_return co_await send_file(stream, *response.file) && keep_alive;
   }
-  const auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
-  static_cast<void>(bytes);
+  [[maybe_unused]] const auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
   co_return !error && keep_alive;
 }
 
@@ -328,8 +301,8 @@ asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpF
     const ssize_t got = ::pread(fd, piece.data(), wanted, static_cast<off_t>(offset));
     if (got <= 0) co_return false;  // shorter than promised: the cut connection tells the client
     beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-    const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<std::size_t>(got)), kAwait);
-    static_cast<void>(bytes);
+    [[maybe_unused]] const auto [error, bytes] =
+        co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<std::size_t>(got)), kAwait);
     if (error) co_return false;
     offset += static_cast<std::uint64_t>(got);
     left -= static_cast<std::uint64_t>(got);
@@ -337,7 +310,7 @@ asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpF
   co_return true;
 }
 
-asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream, Connection&) {
+asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream) {
   const auto listener = std::make_shared<Listener>(stream.get_executor());
   {
     const std::lock_guard lock(mutex);
@@ -348,14 +321,12 @@ asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream, Connectio
       "Connection: close\r\n\r\n: welcome\n\n";
   while (true) {
     beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-    const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(text), kAwait);
-    static_cast<void>(bytes);
+    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(text), kAwait);
     if (error || stopping || listener->too_slow) break;
     beast::get_lowest_layer(stream).expires_never();
     if (listener->waiting.empty()) {
       listener->wake.expires_after(kKeepAlive);
-      const auto [woken] = co_await listener->wake.async_wait(kAwait);
-      static_cast<void>(woken);
+      [[maybe_unused]] const auto [woken] = co_await listener->wake.async_wait(kAwait);
     }
     if (stopping) break;
     text.clear();
@@ -426,13 +397,6 @@ void HttpServer::stop() {
   // They hold timers, which must not outlive what runs them.
   core_->listeners.clear();
   core_->connections.clear();
-}
-
-HttpResponse http_error(int status, std::string_view sentence) {
-  HttpResponse response;
-  response.status = status;
-  response.body = Json{{"error", sentence}}.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return response;
 }
 
 }  // namespace moru::fleet

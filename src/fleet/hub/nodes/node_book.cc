@@ -8,6 +8,8 @@
 namespace moru::fleet {
 namespace {
 
+constexpr TimeNs kSilence = 15 * kSecond;
+
 std::unexpected<Error> unknown(const std::string& node) {
   return fail(ErrorCode::kNotFound, fmt::format("node '{}': no node of that name has joined; see: moru node list", node));
 }
@@ -31,7 +33,7 @@ Status NodeBook::load() {
 
 void NodeBook::joined(const std::string& node) {
   const std::lock_guard lock(mutex_);
-  entries_[node] = Entry{.view = {}, .joined = clock_.wall_now(), .last_seen = 0, .changed = false};
+  entries_[node] = Entry{.view = {}, .last_heard = 0, .joined = clock_.wall_now(), .last_seen = 0, .changed = false};
 }
 
 Status NodeBook::take_state(const std::string& node, std::string_view payload) {
@@ -47,6 +49,7 @@ Status NodeBook::take_state(const std::string& node, std::string_view payload) {
   // The broker repeats the last state of a node that is long gone: the same again is no sign of life.
   if (!entry.view.state || entry.view.state->time != state.time) {
     entry.last_seen = clock_.wall_now();
+    entry.last_heard = clock_.steady_now();
     entry.changed = true;
   }
   entry.view.state = std::move(state);
@@ -58,21 +61,28 @@ Status NodeBook::take_online(const std::string& node, bool online) {
   const auto it = entries_.find(node);
   if (it == entries_.end()) return unknown(node);
   it->second.view.online = online;
+  it->second.last_heard = clock_.steady_now();
   return {};
 }
 
 NodeViews NodeBook::views() const {
   const std::lock_guard lock(mutex_);
   NodeViews views;
-  for (const auto& [name, entry] : entries_) views.emplace(name, entry.view);
+  for (const auto& [name, entry] : entries_) {
+    NodeView view = entry.view;
+    view.online = online(entry);
+    views.emplace(name, std::move(view));
+  }
   return views;
 }
 
-Json NodeBook::describe(const std::string& node, const Entry& entry) {
+bool NodeBook::online(const Entry& entry) const { return entry.view.online && clock_.steady_now() - entry.last_heard < kSilence; }
+
+Json NodeBook::describe(const std::string& node, const Entry& entry) const {
   Json state;
   if (entry.view.state) state = Json::parse(wire::write(*entry.view.state), nullptr, false);
   return {
-      {"node", node}, {"online", entry.view.online}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
+      {"node", node}, {"online", online(entry)}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
 }
 
 Json NodeBook::list() const {
@@ -94,11 +104,12 @@ NodeBook::Totals NodeBook::totals() const {
   Totals totals;
   totals.nodes = entries_.size();
   for (const auto& [name, entry] : entries_) {
-    if (entry.view.online) ++totals.online;
+    const bool is_online = online(entry);
+    if (is_online) ++totals.online;
     if (!entry.view.state) continue;
     totals.items += entry.view.state->items;
     totals.missed += entry.view.state->missed;
-    if (entry.view.online) totals.items_per_second += entry.view.state->items_per_second;
+    if (is_online) totals.items_per_second += entry.view.state->items_per_second;
   }
   return totals;
 }

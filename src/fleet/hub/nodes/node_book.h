@@ -27,7 +27,8 @@ class NodeBook {
   void joined(const std::string& node);
   /// A message from topic .../ID/state. Errors: kNotFound (has not joined), kInvalidArgument.
   Status take_state(const std::string& node, std::string_view payload);
-  /// From .../ID/online.
+  /// From .../ID/online. A node that says nothing for 15 s is offline whatever it said last: the broker may have lost its
+  /// last will.
   Status take_online(const std::string& node, bool online);
 
   NodeViews views() const;
@@ -50,12 +51,14 @@ class NodeBook {
 
  private:
   struct Entry {
-    NodeView view;
+    NodeView view;          // its `online` is what the node last said
+    TimeNs last_heard = 0;  // steady clock
     TimeNs joined = 0;
     TimeNs last_seen = 0;
     bool changed = false;
   };
-  static Json describe(const std::string& node, const Entry& entry);
+  bool online(const Entry& entry) const;
+  Json describe(const std::string& node, const Entry& entry) const;
 
   Store& store_;
   const Clock& clock_;

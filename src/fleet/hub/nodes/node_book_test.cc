@@ -66,6 +66,22 @@ TEST_F(NodeBookTest, ARepeatedStateIsNoSignOfLife) {
   EXPECT_EQ(book.show("a").value()["last_seen"], seen + kSecond);
 }
 
+TEST_F(NodeBookTest, ANodeThatFallsSilentIsOffline) {
+  NodeBook book(*store_, clock_);
+  ASSERT_TRUE(book.load());
+  ASSERT_TRUE(book.take_online("a", true));
+  ASSERT_TRUE(book.take_state("a", state(5)));
+  clock_.advance(14 * kSecond);
+  EXPECT_EQ(book.show("a").value()["online"], true);
+  ASSERT_TRUE(book.take_state("a", state(5)));
+  clock_.advance(kSecond);
+  EXPECT_EQ(book.show("a").value()["online"], false);
+  EXPECT_FALSE(book.views()["a"].online);
+  EXPECT_EQ(book.totals().online, 0U);
+  ASSERT_TRUE(book.take_state("a", state(6)));
+  EXPECT_EQ(book.show("a").value()["online"], true);
+}
+
 TEST_F(NodeBookTest, RefusesStrangersAndOtherNames) {
   NodeBook book(*store_, clock_);
   ASSERT_TRUE(book.load());

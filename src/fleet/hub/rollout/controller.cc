@@ -127,7 +127,7 @@ Result<std::string> RolloutController::start(const RolloutRequest& request, cons
   return rollouts_.back().id;
 }
 
-Status RolloutController::abort(const std::string& id, const std::string& reason) {
+Status RolloutController::abort_rollout(const std::string& id, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   const auto it = std::find_if(rollouts_.begin(), rollouts_.end(), [&](const Rollout& rollout) { return rollout.id == id; });
   if (it == rollouts_.end())
@@ -137,7 +137,7 @@ Status RolloutController::abort(const std::string& id, const std::string& reason
                 fmt::format("rollout '{}': it has {}, expected one that is under way", id, to_string(it->state)));
   }
   Rollout next = *it;
-  const Step step = abort_rollout(&next, reason);
+  const Step step = fleet::abort_rollout(&next, reason);
   MORU_RETURN_IF_ERROR(keep(next, step));
   *it = std::move(next);
   return {};

@@ -45,7 +45,7 @@ class RolloutController {
   /// Errors: kNotFound (release or node), kInvalidArgument; kResourceExhausted: a node has an active rollout already.
   Result<std::string> start(const RolloutRequest& request, const NodeViews& views);
   /// kNotFound; kInvalidArgument when it is over.
-  Status abort(const std::string& id, const std::string& reason);
+  Status abort_rollout(const std::string& id, const std::string& reason);
   /// The node's source ends after `at` items. kNotFound.
   Status drain(const std::string& node, std::uint64_t at);
   /// Looks at the nodes and the clock; call it a few times a second.

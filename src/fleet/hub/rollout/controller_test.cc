@@ -100,8 +100,8 @@ TEST_F(ControllerTest, ANodeTakesPartInOneRolloutAtATime) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kResourceExhausted);
   EXPECT_TRUE(controller_->start(request(2, {"b"}), views_));
-  EXPECT_TRUE(controller_->abort(*id, "no"));
-  EXPECT_FALSE(controller_->abort(*id, "no"));
+  EXPECT_TRUE(controller_->abort_rollout(*id, "no"));
+  EXPECT_FALSE(controller_->abort_rollout(*id, "no"));
   EXPECT_EQ(sent_["a"].deployment->action, "abort");
   EXPECT_TRUE(controller_->start(request(2, {"a"}), views_));
 }
@@ -110,7 +110,7 @@ TEST_F(ControllerTest, RefusesWhatIsNotThere) {
   EXPECT_THAT(controller_->start(request(9), views_).error().message, HasSubstr("release 9 is not on this hub"));
   EXPECT_THAT(controller_->start(request(2, {"x"}), views_).error().message, HasSubstr("'x' has not joined"));
   EXPECT_THAT(controller_->start(request(2, {"a", "a"}), views_).error().message, HasSubstr("twice"));
-  EXPECT_EQ(controller_->abort("r9", "no").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(controller_->abort_rollout("r9", "no").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(controller_->drain("x", 5).error().code, ErrorCode::kNotFound);
 }
 

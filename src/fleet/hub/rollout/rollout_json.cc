@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/json.h"
-#include "core/text.h"
 #include "fleet/hub/rollout/rollout.h"
 
 namespace moru::fleet {
@@ -98,26 +97,6 @@ Result<GateFigures> read_figures(const Json& json) {
   return figures;
 }
 
-/// The same figures as short text, for the page.
-Json write_figures_for_people(const GateFigures& figures) {
-  const auto range = [](double value, double low, double high) {
-    return fmt::format("{:.2f} % ({:.2f} to {:.2f})", value * 100, low * 100, high * 100);
-  };
-  Json json = {{"live items", figures.items}};
-  if (figures.test == "labelled") json["accuracy drop"] = range(figures.drop, figures.drop_low, figures.drop_high);
-  if (figures.test == "agreement") {
-    json["agreement"] = range(figures.agree, figures.agree_low, figures.agree_high);
-  } else if (figures.items > 0) {
-    json["agreement"] = fmt::format("{:.2f} %", figures.agree * 100);
-  }
-  if (figures.errors > 0) json["errors"] = figures.errors;
-  if (figures.current_p99 > 0) {
-    json["p99 candidate"] = human_duration_ns(figures.candidate_p99);
-    json["p99 current"] = human_duration_ns(figures.current_p99);
-  }
-  return json;
-}
-
 double seconds(TimeNs time) { return static_cast<double>(time) / 1e9; }
 TimeNs from_seconds(double value) { return static_cast<TimeNs>(value * 1e9); }
 
@@ -136,7 +115,6 @@ Json write_rollout(const Rollout& rollout) {
           {"waves", rollout.waves},
           {"wave", rollout.wave},
           {"gate", write_gate_figures(rollout.figures)},
-          {"figures", write_figures_for_people(rollout.figures)},
           {"nodes", std::move(nodes)},
           {"gate_options", write_gate_options(rollout.gate)},
           {"soak_items", rollout.soak_items},

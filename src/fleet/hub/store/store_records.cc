@@ -40,6 +40,7 @@ Result<std::uint64_t> stored_up_to(Database& db, std::int64_t node_id, const std
 
 /// A node whose outbox was lost starts again at 1: acknowledging that would throw its new records away.
 Status check_repeat(Database& db, std::int64_t node_id, const std::string& node, const std::string& stream, const wire::Record& record) {
+  if (record.kind == "lost") return {};  // damaged on the node's disk after the hub had it whole
   std::string body;
   MORU_RETURN_IF_ERROR(db.each("SELECT body FROM records WHERE node_id = ? AND stream = ? AND sequence = ?",
                                {node_id, stream, static_cast<std::int64_t>(record.sequence)},

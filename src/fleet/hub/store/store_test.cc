@@ -105,6 +105,14 @@ TEST_F(StoreTest, ALostOutboxIsNotMistakenForARepeat) {
   EXPECT_THAT(outcome.error().message, HasSubstr("join again"));
 }
 
+TEST_F(StoreTest, ARecordThatTheNodeLostLaterStaysWhole) {
+  EXPECT_EQ(append(batch(1, 5)).value(), 5U);
+  auto damaged = batch(4, 6);
+  damaged.records[0] = {4, "lost", "{}"};
+  EXPECT_EQ(append(damaged).value(), 6U);
+  EXPECT_EQ(store_->records({.kind = "lost", .node = "", .after = 0, .limit = 10})->size(), 0U);
+}
+
 TEST_F(StoreTest, RefusesHolesInsideABatchAndUnknownNodes) {
   auto hole = batch(1, 3);
   hole.records[2].sequence = 4;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every answer carries, and who the other side is.
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+
+struct ssl_st;  // OpenSSL's SSL
+
+namespace moru::fleet {
+
+/// Names and values of the headers that stand on every answer.
+std::span<const std::pair<const char*, const char*>> security_headers();
+
+/// The common name of the client certificate of this connection; empty: none was shown, or it was not verified.
+std::string common_name_of_peer(ssl_st* connection);
+
+}  // namespace moru::fleet
