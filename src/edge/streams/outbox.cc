@@ -7,162 +7,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 
 #include "core/log.h"
-#include "edge/streams/outbox_segment.h"
-#include "edge/streams/outbox_state.h"
+#include "edge/streams/outbox_impl.h"
 
 namespace moru::edge {
 namespace {
 
 constexpr std::uint64_t kSmallestSegment = 4096;
 constexpr std::uint64_t kAcksPerSync = 512;  // records that may be sent again after a power cut
-constexpr std::uint64_t kLargestGap = std::uint64_t{1} << 32U;
-
-/// A file of the log. `first` is its name; it holds [first, last], of which some may be damaged.
-struct Segment {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// Where read() stopped, so that the next call need not begin at the start of the file.
-struct ReadCursor {
-  std::uint64_t segment = 0;
-  std::uint64_t offset = 0;
-  std::uint64_t next = 0;
-  std::shared_ptr<Descriptor> file;
-};
 
 }  // namespace
-
-// Locks, in the order in which they are taken: sync_mutex (one fsync at a time), read_mutex (the cursor), mutex (all the rest; never held
-// over an fsync, so that append() does not wait for the disk).
-struct Outbox::Impl {
-  Path folder;
-  std::string stream;
-  OutboxOptions options;
-
-  std::mutex sync_mutex;
-  std::mutex read_mutex;
-  ReadCursor cursor;
-
-  mutable std::mutex mutex;
-  std::condition_variable durable_changed;
-  std::uint64_t wakes = 0;
-  std::unique_ptr<OutboxStateFile> state_file;
-  OutboxState state;  // state.last: the last durable one
-  bool drops_unsynced = false;
-  std::uint64_t acks_unsynced = 0;
-  std::uint64_t last = 0;  // taken, durable or not
-  std::uint64_t sent = 0;
-  std::deque<Segment> segments;  // oldest first; the last one is being written when `active` is set
-  std::shared_ptr<Descriptor> active;
-  std::uint64_t active_durable_bytes = 0;
-  bool folder_changed = false;
-  std::uint64_t total_bytes = 0;
-
-  Path path_of(std::uint64_t first) const { return folder / segment_name(first); }
-
-  Status recover(const std::optional<OutboxState>& found);
-  Status recover_segment(std::uint64_t first, std::uint64_t before, bool newest);
-  void count_lost(std::uint64_t from, std::uint64_t to, DropReason reason);
-  Status open_segment();
-  Status refuse(DropReason reason, Error error);
-  Status append(std::string_view kind, std::string_view body);
-  Status sync();
-  void sync_failed();
-  void write_state();
-  Status sync_state();
-  Status acknowledge(std::uint64_t sequence);
-  Result<std::vector<wire::Record>> read(std::uint64_t after, std::size_t max_records);
-  Status read_segment(const Segment& segment, std::uint64_t* next, std::size_t max_records, std::vector<wire::Record>& records);
-  void add_lost(std::uint64_t* next, std::uint64_t to, std::size_t max_records, std::vector<wire::Record>& records);
-};
-
-// ---- opening
-
-Status Outbox::Impl::recover(const std::optional<OutboxState>& found) {
-  std::vector<std::uint64_t> firsts;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (const auto first = parse_segment_name(it->path().filename().string())) firsts.push_back(*first);
-  }
-  if (error)
-    return fail(ErrorCode::kIo, fmt::format("outbox '{}': list: {}, expected a folder that can be read", folder.string(), error.message()));
-  std::ranges::sort(firsts);
-  if (found) {
-    state = *found;
-  } else {
-    // The records say where the numbers go on; the counters are lost.
-    if (firsts.empty())
-      return fail(
-          ErrorCode::kCorrupt,
-          fmt::format(
-              "outbox '{}': found its state damaged and no records, expected either; move the folder away and let the node join anew",
-              folder.string()));
-    state.acknowledged = firsts.front() - 1;
-    state.last = state.acknowledged;
-    MORU_LOG(kWarn, "outbox state damaged; counters begin at zero", "folder", folder.string());
-  }
-  last = state.acknowledged;
-  for (std::size_t i = 0; i < firsts.size(); ++i) {
-    const bool newest = i + 1 == firsts.size();
-    MORU_RETURN_IF_ERROR(recover_segment(firsts[i], newest ? 0 : firsts[i + 1], newest));
-  }
-  if (state.last > last) {  // it was durable and is gone
-    count_lost(last + 1, state.last, DropReason::kCrash);
-    last = state.last;
-  }
-  state.last = last;
-  sent = state.acknowledged;
-  MORU_RETURN_IF_ERROR(sync_folder(folder));
-  return sync_state();
-}
-
-/// `before`: the first sequence of the next segment, which wins over what this one has from there on; 0: there is none.
-Status Outbox::Impl::recover_segment(std::uint64_t first, std::uint64_t before, bool newest) {
-  const Path path = path_of(first);
-  MORU_ASSIGN_OR_RETURN(const auto file, open_descriptor(path, O_RDWR));
-  const off_t size = ::lseek(file->get(), 0, SEEK_END);
-  if (size < 0) return fail(errno_error("size of", path));
-  Segment segment{.first = first, .last = first - 1, .bytes = static_cast<std::uint64_t>(size)};
-  SegmentScanner scanner(*file, path, segment.bytes, 0, first);
-  while (true) {
-    MORU_ASSIGN_OR_RETURN(const auto frame, scanner.next());
-    if (!frame || (before != 0 && frame->sequence >= before)) break;
-    if (frame->sequence - segment.last > kLargestGap || frame->sequence > state.last + kLargestGap) {
-      return fail(ErrorCode::kCorrupt, fmt::format("outbox '{}': found record {} after {}, expected the next; move the file away",
-                                                   path.string(), frame->sequence, segment.last));
-    }
-    if (frame->sequence > last + 1) count_lost(last + 1, frame->sequence - 1, DropReason::kDamaged);
-    segment.last = frame->sequence;
-    last = std::max(last, segment.last);
-  }
-  if (segment.last < first) {  // nothing whole in it
-    if (::unlink(path.c_str()) != 0) return fail(errno_error("remove", path));
-    return {};
-  }
-  if (newest && scanner.offset() < segment.bytes) {
-    segment.bytes = scanner.offset();
-    if (::ftruncate(file->get(), static_cast<off_t>(segment.bytes)) != 0) return fail(errno_error("cut", path));
-  }
-  // What a process that was killed had not synced is shown to readers from now on, so it must be durable.
-  if (newest && ::fdatasync(file->get()) != 0) return fail(errno_error("fsync", path));
-  total_bytes += segment.bytes;
-  segments.push_back(segment);
-  return {};
-}
-
-void Outbox::Impl::count_lost(std::uint64_t from, std::uint64_t to, DropReason reason) {
-  from = std::max({from, state.acknowledged + 1, state.damage_counted + 1});
-  if (from > to) return;
-  state.drop(reason, to - from + 1);
-  state.damage_counted = to;
-  drops_unsynced = true;
-}
 
 // ---- writing
 
@@ -320,77 +175,6 @@ Status Outbox::Impl::acknowledge(std::uint64_t sequence) {
     if (::unlink(path.c_str()) != 0) return fail(errno_error("remove", path));
   }
   return {};
-}
-
-// ---- reading
-
-/// Records that stand in for the sequences [*next, to].
-void Outbox::Impl::add_lost(std::uint64_t* next, std::uint64_t to, std::size_t max_records, std::vector<wire::Record>& records) {
-  if (*next > to || records.size() >= max_records) return;
-  const std::uint64_t first = *next;
-  for (; *next <= to && records.size() < max_records; ++*next) {
-    records.push_back({.sequence = *next, .kind = std::string(kLostKind), .body = R"({"lost":"damaged"})"});
-  }
-  const std::lock_guard lock(mutex);
-  count_lost(first, *next - 1, DropReason::kDamaged);
-  write_state();
-}
-
-Status Outbox::Impl::read_segment(const Segment& segment, std::uint64_t* next, std::size_t max_records,
-                                  std::vector<wire::Record>& records) {
-  const Path path = path_of(segment.first);
-  if (cursor.segment != segment.first || cursor.next > *next || !cursor.file) {
-    auto file = open_descriptor(path, O_RDONLY);
-    if (!file && file.error().code == ErrorCode::kNotFound) {
-      const std::lock_guard lock(mutex);
-      if (state.acknowledged >= segment.last) *next = state.acknowledged + 1;  // gone since we looked, as it should
-      return {};
-    }
-    if (!file) return fail(file.error());
-    cursor = {.segment = segment.first, .offset = 0, .next = segment.first, .file = *file};
-  }
-  SegmentScanner scanner(*cursor.file, path, segment.bytes, cursor.offset, cursor.next);
-  while (records.size() < max_records && *next <= segment.last) {
-    MORU_ASSIGN_OR_RETURN(auto frame, scanner.next());
-    if (!frame || frame->sequence > segment.last) return {};
-    if (frame->sequence >= *next) {
-      add_lost(next, frame->sequence - 1, max_records, records);
-      if (*next < frame->sequence || records.size() >= max_records) return {};  // the frame comes with the next call
-      records.push_back({.sequence = frame->sequence, .kind = std::move(frame->kind), .body = std::move(frame->body)});
-      *next = frame->sequence + 1;
-    }
-    cursor.offset = scanner.offset();
-    cursor.next = frame->sequence + 1;
-  }
-  return {};
-}
-
-Result<std::vector<wire::Record>> Outbox::Impl::read(std::uint64_t after, std::size_t max_records) {
-  const std::lock_guard one(read_mutex);
-  std::uint64_t next = 0;
-  std::uint64_t durable = 0;
-  std::vector<Segment> todo;
-  {
-    const std::lock_guard lock(mutex);
-    next = std::max(after, state.acknowledged) + 1;
-    durable = state.last;
-    for (const Segment& segment : segments) {
-      if (segment.last >= next && segment.first <= durable) todo.push_back(segment);
-    }
-    if (active && !todo.empty() && todo.back().first == segments.back().first) {
-      todo.back().bytes = active_durable_bytes;
-      todo.back().last = durable;
-    }
-  }
-  std::vector<wire::Record> records;
-  for (const Segment& segment : todo) {
-    if (records.size() >= max_records) return records;
-    add_lost(&next, segment.first - 1, max_records, records);
-    MORU_RETURN_IF_ERROR(read_segment(segment, &next, max_records, records));
-    add_lost(&next, segment.last, max_records, records);
-  }
-  add_lost(&next, durable, max_records, records);
-  return records;
 }
 
 // ---- the face

@@ -42,8 +42,9 @@ Result<std::string> fill_parameters(std::string_view text, const std::map<std::s
     const std::string name(text.substr(open + 2, close - open - 2));
     const auto value = values.find(name);
     if (value == values.end()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: found parameter '{}'{} without a value, expected one of {}", where, line,
-                                                           name, did_you_mean(name, known), fmt::join(known, ", ")));
+      const auto expected = known.empty() ? std::string("a value for it") : fmt::format("one of {}", fmt::join(known, ", "));
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: found parameter '{}'{} without a value, expected {}", where, line, name,
+                                                           did_you_mean(name, known), expected));
     }
     used.insert(name);
     filled += yaml_value(value->second);

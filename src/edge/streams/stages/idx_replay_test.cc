@@ -172,7 +172,7 @@ TEST_F(IdxReplayTest, GoesOnWhereItWasWhenItIsOpenedAgain) {
 TEST_F(IdxReplayTest, MistakesAreNamed) {
   EXPECT_THAT(error_of("{}"), HasSubstr("expected either 'folder' or both 'images' and 'labels'"));
   EXPECT_THAT(error_of(options("images: x")), HasSubstr("two places"));
-  EXPECT_THAT(error_of(options("rate: 3")), HasSubstr("did you mean"));
+  EXPECT_THAT(error_of(options("rate_h: 3")), HasSubstr("did you mean"));
   EXPECT_THAT(error_of(options("first: 39\ncount: 2")), HasSubstr("within the 40 images"));
   EXPECT_THAT(error_of(options("part: train")), HasSubstr("train-images"));
   EXPECT_THAT(error_of(options("swap_fraction: 1.5")), HasSubstr("between 0 and 1"));
