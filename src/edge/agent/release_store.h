@@ -48,7 +48,7 @@ class ReleaseStore {
   /// are kept.
   Status close(const Outcome& outcome);
 
-  static constexpr std::size_t kMaxOutcomes = 1000;
+  static constexpr std::size_t kMaxOutcomes = 200;
 
  private:
   explicit ReleaseStore(HomePaths paths) : paths_(std::move(paths)) {}

@@ -13,7 +13,7 @@ namespace moru::edge {
 
 struct SoakRules {
   /// The share of right answers may be lower by this much, and by kSoakSigmas standard errors of the difference on top,
-  /// so that a model that is just as good is sent back in about 1 of 700 soaks only.
+  /// so that a model that is just as good is sent back in fewer than 1 of 700 soaks.
   double quality_margin = 0.02;
   /// Fewer labelled items than this on either side say nothing.
   std::uint64_t min_labelled = 50;
