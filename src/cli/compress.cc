@@ -23,6 +23,7 @@ struct Options {
   std::string recipe;
   std::string card;
   std::string backend = "onnxruntime";
+  std::int64_t validation = forge::DatasetOptions{}.validation;
   std::uint64_t seed = 1;
   int threads = 1;
   double max_drop = -1.0;
@@ -60,7 +61,8 @@ Outcome compress(const Options& options) {
   MORU_ASSIGN_OR_RETURN(const forge::CompressRecipe recipe, read_recipe(options));
   MORU_ASSIGN_OR_RETURN(const std::string original, read_file(options.model));
   MORU_ASSIGN_OR_RETURN(const model::Graph graph, model::read_onnx(original, options.model));
-  MORU_ASSIGN_OR_RETURN(const forge::Dataset dataset, forge::load_dataset(options.data, {.seed = options.seed}));
+  MORU_ASSIGN_OR_RETURN(const forge::Dataset dataset,
+                        forge::load_dataset(options.data, {.validation = options.validation, .seed = options.seed}));
   MORU_ASSIGN_OR_RETURN(const forge::Compressed compressed,
                         forge::compress(graph, dataset, recipe, forge::backend_runner(options.backend, options.threads)));
   MORU_ASSIGN_OR_RETURN(const std::string bytes, model::write_onnx(compressed.graph));
@@ -100,6 +102,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   app.add_option("--max-size", options.max_size, "Budget: size over the float model's size (0.3)")->check(CLI::Range(0.001, 10.0));
   app.add_option("--backend", options.backend, "Runs both models")->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the backend")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--validation", options.validation, "Images of the training file that were kept for validation")->capture_default_str();
   app.add_option("--seed", options.seed, "Of the split; the one that the model was trained with")->capture_default_str();
   add_format_option(app, &options.format);
   app.footer("Exit code 3: the budget was not met.\nExample:\n  moru compress model.onnx -o model.int8.onnx --max-drop 1 --max-size 0.3");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/noun.h"
 #include "core/clock.h"
@@ -73,6 +74,12 @@ Result<std::vector<trust::PublicKey>> read_keys(const std::vector<std::string>& 
   return keys;
 }
 
+/// Text of a bundle that anybody may have made: no control characters reach the terminal.
+std::string clean(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ' && c != '\n') || c == 0x7F; }, '?');
+  return text;
+}
+
 void print_bundle(const Options& options, const model::Bundle& bundle, const model::ModelCard& card, bool verified) {
   const model::BundleHeader& header = bundle.header();
   if (options.format == Format::kJson) {
@@ -100,7 +107,7 @@ void print_bundle(const Options& options, const model::Bundle& bundle, const mod
   for (const model::BundleFile& file : header.files)
     text += fmt::format("file        {} for {}, {}\n", file.name, file.target, human_bytes(file.size));
   for (const auto& [name, value] : card.figures) text += fmt::format("{:<28} {:.6g}\n", name, value);
-  print_text(text);
+  print_text(clean(std::move(text)));
 }
 
 /// show takes a bundle of anybody unless keys are given; verify wants keys.

@@ -21,6 +21,7 @@ struct Options {
   std::string data = forge::fashion_mnist_folder().string();
   std::string out;
   std::string from;
+  std::int64_t validation = forge::DatasetOptions{}.validation;
   std::uint64_t seed = 1;
   int threads = 2;
   std::int64_t epochs = 0;
@@ -45,7 +46,8 @@ Result<forge::TrainRecipe> read_recipe(const Options& options) {
 Outcome train(const Options& options) {
   MORU_ASSIGN_OR_RETURN(const forge::TrainRecipe recipe, read_recipe(options));
   MORU_ASSIGN_OR_RETURN(const std::string library, forge::Trainer::library_version());
-  MORU_ASSIGN_OR_RETURN(const forge::Dataset dataset, forge::load_dataset(options.data, {.seed = options.seed}));
+  MORU_ASSIGN_OR_RETURN(const forge::Dataset dataset,
+                        forge::load_dataset(options.data, {.validation = options.validation, .seed = options.seed}));
   forge::TrainOptions how{.seed = options.seed, .threads = options.threads};
   forge::Weights initial;
   if (!options.from.empty()) {
@@ -95,6 +97,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   app.add_option("-o,--out", options.out, "The float ONNX model to write")->required();
   app.add_option("--from", options.from,
                  "Train on from this model; a built-in recipe then takes a tenth of its rate and a third of its epochs");
+  app.add_option("--validation", options.validation, "Images taken out of the training file for validation")->capture_default_str();
   app.add_option("--seed", options.seed, "Of the split, the first weights and the order of images")->capture_default_str();
   app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--epochs", options.epochs, "Instead of the recipe's")->check(CLI::Range(1, 1000));

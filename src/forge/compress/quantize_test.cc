@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "model/graph/text.h"
 #include "model/ops/op.h"
+#include "runtime/backends/backend.h"
 
 namespace moru::forge {
 namespace {
@@ -121,6 +122,22 @@ TEST(Quantize, AnswersStayNearTheFloatModel) {
   // Four roundings of a few tenths of a percent each before the linear layer; measured 0.017.
   EXPECT_LT(largest, 0.04);
   EXPECT_GT(largest, 0.0) << "something must have been rounded";
+}
+
+TEST(Quantize, OnnxRuntimeGivesTheReferenceAnswer) {
+  const runtime::BackendSpec* backend = runtime::find_backend("onnxruntime");
+  ASSERT_NE(backend, nullptr);
+  if (!backend->info().available) GTEST_SKIP() << backend->info().reason;
+  const Quantized q = quantize_small();
+  const auto expected = model::evaluate(q.graph, {&q.input, 1});
+  const auto run = backend_runner("onnxruntime", 1)(q.graph);
+  ASSERT_TRUE(expected && run) << run.error().message;
+  const auto found = (*run)({&q.input, 1});
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  // Integer sums are exact in both; only the last float steps and rare ties in rounding differ.
+  for (std::size_t i = 0; i < (*expected)[0].data<float>().size(); ++i) {
+    EXPECT_NEAR((*expected)[0].data<float>()[i], (*found)[0].data<float>()[i], 5e-3F);
+  }
 }
 
 TEST(Quantize, ReluIsTakenIntoTheRange) {
