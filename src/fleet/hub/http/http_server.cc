@@ -57,7 +57,6 @@ struct Listener {
 };
 
 struct Connection {
-  explicit Connection(TlsStream* tls) : stream(tls) {}
   TlsStream* stream;
   bool idle = true;  // waits for a request, or streams events: may be cut off at a stop
 };
@@ -242,7 +241,7 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
       continue;
     }
     if (wants_continue) {
-        [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
+      [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
       if (sent_error) co_return;
     }
     http::request_parser<http::string_body> whole(std::move(head));
@@ -339,7 +338,6 @@ asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream) {
 }
 
 HttpServer::HttpServer(std::unique_ptr<Core> core) : core_(std::move(core)) {}
-
 HttpServer::~HttpServer() { stop(); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HttpHandlers handlers) {
