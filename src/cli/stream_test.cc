@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// `moru stream` and `moru stages` as a user runs them, with a real model in a real backend.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/json.h"
+#include "core/process.h"
+#include "core/text.h"
+#include "model/formats/bundle/bundle.h"
+#include "model/formats/bundle/model_card.h"
+#include "model/formats/onnx/onnx.h"
+#include "model/graph/text.h"
+#include "model/ops/verify.h"
+#include "trust/keys.h"
+
+namespace moru::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kClasses = 10;  // an image of class c is 4 x 4 pixels of 25 * c
+
+struct StreamRun {
+  int code = -1;
+  std::string output;  ///< stdout
+};
+
+StreamRun run_moru(const std::vector<std::string>& arguments, bool with_stderr = false) {
+  ProcessOptions options;
+  options.arguments = {"sh", "-c", with_stderr ? "exec \"$0\" \"$@\" 2>&1" : "exec \"$0\" \"$@\"", MORU_PROGRAM};
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  const auto run = run_and_capture(options, 60 * kSecond);
+  if (!run) {
+    ADD_FAILURE() << run.error().message;
+    return {};
+  }
+  return {run->status.code, run->output};
+}
+
+class StreamCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string images("\0\0\x08\x03\0\0\0\x28\0\0\0\x04\0\0\0\x04", 16);
+    std::string labels("\0\0\x08\x01\0\0\0\x28", 8);
+    for (int i = 0; i < 40; ++i) {
+      images.append(16, static_cast<char>(25 * (i % kClasses)));
+      labels.push_back(static_cast<char>(i % kClasses));
+    }
+    std::ofstream(path("t10k-images-idx3-ubyte"), std::ios::binary) << images;
+    std::ofstream(path("t10k-labels-idx1-ubyte"), std::ios::binary) << labels;
+    write("line.yaml", R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {name: line}
+spec:
+  stages:
+    - {name: camera, stage: idx_replay, options: {folder: ${data}, items: ${items}, swap_fraction: 0.3}}
+    - {name: tensor, stage: image_to_tensor, inputs: [camera], options: {model: line}}
+    - {name: infer, stage: infer, inputs: [tensor], options: {model: line, reference: order}}
+    - {name: compare, stage: compare_order, inputs: [infer]}
+    - {name: results, stage: write_json, inputs: [compare], options: {path: ${results}}}
+    - {name: hub, stage: hub, inputs: [compare]}
+)");
+  }
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  void write(const std::string& name, std::string_view bytes) const { ASSERT_TRUE(write_file_atomic(path(name), bytes)); }
+
+  /// Gives the class whose grey m is nearest to the image's grey g: 2 g m - m^2 is largest there. Normalised by 0.5, 0.5.
+  std::string onnx() const {
+    std::string weights;
+    std::string biases;
+    for (int c = 0; c < kClasses; ++c) {
+      const double m = 25.0 * c / 255.0;
+      // g = 0.5 * mean of the 16 inputs + 0.5
+      biases += fmt::format("{}{:.9g}", c == 0 ? "" : ", ", 4000.0 * (m - m * m));
+    }
+    for (int pixel = 0; pixel < 16; ++pixel) {
+      for (int c = 0; c < kClasses; ++c) weights += fmt::format("{}{:.9g}", weights.empty() ? "" : ", ", 4000.0 * 25.0 * c / 255.0 / 16.0);
+    }
+    auto graph = model::parse_text(fmt::format(R"(graph "grey" {{
+  opset 13
+  input image: float32[N, 1, 4, 4]
+  init w = float32[16, 10] {{{}}}
+  init b = float32[10] {{{}}}
+  f = Flatten(image)
+  logits = Gemm(f, w, b)
+  output logits
+}})",
+                                               weights, biases));
+    EXPECT_TRUE(graph.has_value()) << (graph ? "" : graph.error().message);
+    EXPECT_TRUE(model::infer_shapes(*graph).has_value());
+    EXPECT_TRUE(model::save_onnx(*graph, path("grey.onnx")).has_value());
+    return *read_file(path("grey.onnx"));
+  }
+
+  void write_bundle() const {
+    const auto key = trust::SigningKey::generate();
+    ASSERT_TRUE(key);
+    model::ModelCard card;
+    card.name = "grey";
+    card.task = "image classification";
+    card.inputs = {{"image", "float32", {{-1, "N"}, {1, ""}, {4, ""}, {4, ""}}}};
+    card.outputs = {{"logits", "float32", {{-1, "N"}, {10, ""}}}};
+    for (int c = 0; c < kClasses; ++c) card.labels.push_back(fmt::format("grey {}", c));
+    card.mean = 0.5;
+    card.std = 0.5;
+    card.activation = "softmax";
+    card.alert_threshold = 0.5;
+    model::BundleHeader header;
+    header.name = "grey";
+    header.version = 7;
+    header.created = "2026-11-23T10:00:00Z";
+    header.card = model::write_card(card);
+    header.files = {{.name = "model.onnx", .target = "any", .format = "onnx"}};
+    const auto bytes = model::write_bundle(header, {onnx()}, [&](std::string_view message) { return key->sign(message); });
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    write("grey.moru", *bytes);
+    write("key.pem", key->public_key().to_pem());
+  }
+  std::vector<std::string> run_arguments() const {
+    return {"stream",
+            "run",
+            path("line.yaml"),
+            "--set",
+            "data=" + folder_.path().string(),
+            "--set",
+            "results=" + path("results.jsonl"),
+            "--set",
+            "items=200",
+            "--outbox",
+            path("outbox"),
+            "--format",
+            "json"};
+  }
+
+  TempFolder folder_ = std::move(*TempFolder::create("moru-stream"));
+};
+
+TEST_F(StreamCommand, RunsASignedModelAndFindsEveryDefect) {
+  write_bundle();
+  auto arguments = run_arguments();
+  arguments.insert(arguments.end(), {"--model", path("grey.moru"), "--key", path("key.pem")});
+  const auto run = run_moru(arguments);
+  ASSERT_EQ(run.code, 0) << run.output;
+  const auto report = parse_json(run.output, "stdout");
+  ASSERT_TRUE(report) << run.output;
+  EXPECT_EQ((*report)["state"], "finished");
+  EXPECT_EQ((*report)["items"], 200);
+  EXPECT_EQ((*report)["missed"], 0);
+  EXPECT_EQ((*report)["last_error"], "");
+  for (const auto& link : (*report)["ledger"]) EXPECT_EQ(link["in"], 200) << link.dump();
+  int swapped = 0;
+  const auto text = read_file(path("results.jsonl"));
+  ASSERT_TRUE(text);
+  const auto lines = split(trim(*text), '\n');
+  ASSERT_EQ(lines.size(), 200U);
+  for (const auto line : lines) {
+    const auto item = parse_json(line, "results.jsonl");
+    ASSERT_TRUE(item);
+    EXPECT_EQ((*item)["class"], (*item)["truth"]);
+    EXPECT_EQ((*item)["release"], 7);
+    const bool wrong = (*item)["order"] != (*item)["truth"];
+    EXPECT_EQ((*item)["alert"], wrong ? 1 : 0) << line;
+    swapped += wrong ? 1 : 0;
+  }
+  EXPECT_GT(swapped, 30);
+  EXPECT_LT(swapped, 90);
+}
+
+TEST_F(StreamCommand, RefusesABundleOfAnotherKey) {
+  write_bundle();
+  write("key.pem", trust::SigningKey::generate()->public_key().to_pem());
+  auto arguments = run_arguments();
+  arguments.insert(arguments.end(), {"--model", path("grey.moru"), "--key", path("key.pem")});
+  EXPECT_EQ(run_moru(arguments, true).code, 2);
+}
+
+TEST_F(StreamCommand, SaysThatAModelIsNeeded) {
+  const auto run = run_moru(run_arguments(), true);
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.output, HasSubstr("--model BUNDLE --key PEM"));
+}
+
+TEST_F(StreamCommand, CheckFindsParametersAndMistakes) {
+  EXPECT_THAT(run_moru({"stream", "check", path("line.yaml")}, true).output, HasSubstr("line.yaml:6: found parameter 'data'"));
+  const auto whole = run_moru({"stream", "check", path("line.yaml"), "--set", "data=x", "--set", "results=y", "--set", "items=5"}, true);
+  EXPECT_EQ(whole.code, 0) << whole.output;
+  const auto wrong = run_moru({"stream", "check", path("line.yaml"), "--set", "data=x", "--set", "results=y", "--set", "items=many"}, true);
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.output, HasSubstr("found 'many', expected a whole number"));
+}
+
+TEST(StagesCommand, ListsAndShows) {
+  const auto all = run_moru({"stages", "--format", "json"});
+  ASSERT_EQ(all.code, 0);
+  EXPECT_GE(parse_json(all.output, "stdout")->size(), 6U);
+  EXPECT_THAT(run_moru({"stages", "infer"}).output, HasSubstr("kind: Stream"));
+  const auto unknown = run_moru({"stages", "infr"}, true);
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.output, HasSubstr("did you mean 'infer'"));
+}
+
+}  // namespace
+}  // namespace moru::cli
