@@ -82,6 +82,13 @@ void fill_latency(std::vector<double> latencies_us, Report& report) {
   }
 }
 
+/// The durable link of a node is named after its stream.
+std::uint64_t delivered_by(const wire::NodeState& state) {
+  const auto outbox =
+      std::find_if(state.ledger.begin(), state.ledger.end(), [&state](const auto& link) { return link.link == state.stream + "->hub"; });
+  return outbox == state.ledger.end() ? 0 : outbox->out;
+}
+
 }  // namespace
 
 Status evaluate_line(const std::vector<Json>& records, const std::vector<wire::NodeState>& nodes, Report& report) {
@@ -106,7 +113,7 @@ Status evaluate_line(const std::vector<Json>& records, const std::vector<wire::N
       agreement.add(seen.time, seen.named == seen.order ? 1.0 : 0.0);
     }
     const std::uint64_t missed = state.missed + (state.items > stored.size() ? state.items - stored.size() : 0);
-    report.nodes.push_back({state.node, state.release, state.items, missed, state.ledger});
+    report.nodes.push_back({state.node, state.release, state.items, missed, delivered_by(state), state.ledger});
     report.items += state.items;
     report.missed += missed;
     report.throughput.emplace_back(state.node, throughput.counts());

@@ -69,11 +69,11 @@ wire::LinkLedger Report::ledger() const {
   total.link = "source->hub";
   total.in = items;
   for (const auto& node : nodes) {
+    total.out += node.delivered;
     for (const auto& link : node.ledger) {
       total.in_flight += link.in_flight;
       total.stored += link.stored;
       total.dropped.insert(total.dropped.end(), link.dropped.begin(), link.dropped.end());
-      if (link.link == "outbox->hub") total.out += link.out;
     }
   }
   return total;

@@ -45,6 +45,7 @@ struct NodeFigures {
   std::int64_t release = 0;
   std::uint64_t items = 0;
   std::uint64_t missed = 0;
+  std::uint64_t delivered = 0;  ///< records that the hub has acknowledged
   std::vector<wire::LinkLedger> ledger;
 };
 
