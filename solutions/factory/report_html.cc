@@ -16,7 +16,7 @@ h1{font-size:26px;margin:0 0 4px}h2{font-size:17px;margin:0 0 12px}.soft{color:v
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:24px 0}.card,section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px}
 .card b{display:block;font-size:24px;font-variant-numeric:tabular-nums}.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:12px}section{margin-bottom:12px;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:6px 10px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--soft);font-weight:500}
-td.n,th.n{text-align:right}.good{color:var(--good)}.bad{color:var(--bad)}
+td.n,th.n{text-align:right;white-space:nowrap}.good{color:var(--good)}.bad{color:var(--bad)}
 </style>
 )";
 

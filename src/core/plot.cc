@@ -34,11 +34,12 @@ class Scale {
   std::vector<double> ticks() const {
     std::vector<double> values;
     if (logarithmic_) {
-      for (double tick = std::pow(10.0, std::floor(std::log10(low_))); tick <= high_ * 1.0001; tick *= 10.0) {
-        if (tick >= low_ * 0.9999) values.push_back(tick);
+      for (double power = std::pow(10.0, std::floor(std::log10(low_))); power <= high_; power *= 10.0) {
+        for (const double tick : {power, 2 * power, 5 * power}) {
+          if (tick >= low_ * 0.9999 && tick <= high_ * 1.0001) values.push_back(tick);
+        }
       }
-      if (values.size() >= 2) return values;
-      return {low_, high_};
+      return values;
     }
     const double rough = (high_ - low_) / 5.0;
     const double power = std::pow(10.0, std::floor(std::log10(rough)));

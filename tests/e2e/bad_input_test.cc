@@ -24,7 +24,9 @@ class BadInput : public ::testing::Test {
   }
   Path path(const std::string& name) const { return folder_->path() / name; }
   void write(const std::string& name, std::string_view bytes) const { ASSERT_TRUE(write_file_atomic(path(name), bytes)); }
-  ProgramRun moru(const std::vector<std::string>& arguments) const { return run_program("moru", arguments, {{"MORU_HOME", path("home").string()}}); }
+  ProgramRun moru(const std::vector<std::string>& arguments) const {
+    return run_program("moru", arguments, {{"MORU_HOME", path("home").string()}});
+  }
   /// One sentence for people on one line, after "moru: ".
   static void expect_one_sentence(const ProgramRun& run) {
     EXPECT_EQ(run.output.rfind("moru: ", 0), 0U) << run.output;
@@ -89,13 +91,15 @@ TEST_F(BadInput, BrokenYamlHasItsLine) {
 }
 
 TEST_F(BadInput, PortInUseIsNamed) {
-  auto first = Process::start({.arguments = {std::string(MORU_PROGRAMS) + "/moru", "hub", "serve", "--home", path("hub-1").string(), "--port", "0"},
-                               .environment = {},
-                               .output_file = path("hub-1.log"),
-                               .working_folder = {}});
+  auto first =
+      Process::start({.arguments = {std::string(MORU_PROGRAMS) + "/moru", "hub", "serve", "--home", path("hub-1").string(), "--port", "0"},
+                      .environment = {},
+                      .output_file = path("hub-1.log"),
+                      .working_folder = {}});
   ASSERT_TRUE(first) << first.error().message;
   const Path ready = path("hub-1") / "ready.json";
-  for (int i = 0; i < 600 && !std::filesystem::exists(ready); ++i) ASSERT_FALSE(first->wait_for(50 * kMillisecond)) << *read_file(path("hub-1.log"));
+  for (int i = 0; i < 600 && !std::filesystem::exists(ready); ++i)
+    ASSERT_FALSE(first->wait_for(50 * kMillisecond)) << *read_file(path("hub-1.log"));
   const auto text = read_file(ready);
   ASSERT_TRUE(text);
   const auto url = json_field<std::string>(*parse_json(*text, "ready.json"), "url", "ready.json");
@@ -113,7 +117,8 @@ TEST_F(BadInput, FullDiskIsSaid) {
   const Path disk = path("disk");
   ASSERT_TRUE(make_folders(disk));
   // A file system of 16 kB in a mount namespace of its own; it is gone with the process.
-  const std::string script = fmt::format("mount -t tmpfs -o size=16k moru-test {0} && exec {1}/moru hub serve --home {0}/hub --port 0", disk.string(), MORU_PROGRAMS);
+  const std::string script = fmt::format("mount -t tmpfs -o size=16k moru-test {0} && exec {1}/moru hub serve --home {0}/hub --port 0 2>&1",
+                                         disk.string(), MORU_PROGRAMS);
   ProcessOptions options;
   options.arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c", script};
   options.environment = {{"MORU_HOME", path("home").string()}};

@@ -14,7 +14,16 @@ const Json& demo_result() {
     const Path home = MORU_E2E_HOME;
     EXPECT_TRUE(make_folders(home));
     ProcessOptions options;
-    options.arguments = {std::string(MORU_PROGRAMS) + "/moru", "demo", "factory", "--items", "2000", "--no-wait", "--format", "json", "--report", home.string()};
+    options.arguments = {std::string(MORU_PROGRAMS) + "/moru",
+                         "demo",
+                         "factory",
+                         "--items",
+                         "2000",
+                         "--no-wait",
+                         "--format",
+                         "json",
+                         "--report",
+                         home.string()};
     options.environment = {{"MORU_HOME", home.string()}};
     options.output_file = home / "demo.log";
     const auto ignored = ::unlink(options.output_file->c_str());
@@ -58,7 +67,8 @@ TEST(FactoryDemo, NoItemIsMissedAndTheLedgerAddsUp) {
   EXPECT_EQ(report.value("missed", -1), 0);
   const auto ledger = report.value("ledger", Json::object());
   EXPECT_EQ(ledger.value("in", 0), report.value("items", -1));
-  EXPECT_EQ(ledger.value("in", -1), ledger.value("out", 0) + ledger.value("in_flight", 0) + ledger.value("stored", 0) + ledger.value("dropped", 0));
+  EXPECT_EQ(ledger.value("in", -1),
+            ledger.value("out", 0) + ledger.value("in_flight", 0) + ledger.value("stored", 0) + ledger.value("dropped", 0));
   EXPECT_EQ(ledger.value("out", -1), ledger.value("in", 0));
   for (const auto& node : report.value("nodes", Json::array())) {
     for (const auto& link : node["ledger"]) EXPECT_TRUE(link.value("balanced", false)) << link.dump();

@@ -18,11 +18,11 @@ struct ProgramRun {
   std::string output;  ///< stdout and stderr
 };
 
-/// MORU_PROGRAMS is defined by the test's CMake target.
-inline ProgramRun run_program(const std::string& name, const std::vector<std::string>& arguments, std::vector<std::pair<std::string, std::string>> environment = {},
-                              TimeNs timeout = 60 * kSecond) {
+/// Runs to the end; stdout and stderr in one text. MORU_PROGRAMS is defined by the test's CMake target.
+inline ProgramRun run_program(const std::string& name, const std::vector<std::string>& arguments,
+                              std::vector<std::pair<std::string, std::string>> environment = {}, TimeNs timeout = 60 * kSecond) {
   ProcessOptions options;
-  options.arguments = {std::string(MORU_PROGRAMS) + "/" + name};
+  options.arguments = {"sh", "-c", "exec \"$@\" 2>&1", "sh", std::string(MORU_PROGRAMS) + "/" + name};
   options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
   options.environment = std::move(environment);
   const auto run = run_and_capture(options, timeout);
