@@ -99,6 +99,8 @@ TEST_F(IdxReplayTest, SwapsByTheSeedAndTheItemAlone) {
 TEST_F(IdxReplayTest, KeepsItsScheduleWithoutDrift) {
   const auto source = open("rate_hz: 300\nitems: 1000");
   const TimeNs start = clock_.steady_now();
+  Caught first;
+  ASSERT_TRUE(*source->produce(first));  // the schedule begins here, before the clock moves
   std::atomic<bool> done{false};
   std::thread mover([&] {
     while (!done) {
@@ -106,9 +108,10 @@ TEST_F(IdxReplayTest, KeepsItsScheduleWithoutDrift) {
       std::this_thread::yield();
     }
   });
-  const auto items = run(*source);
+  auto items = run(*source);
   done = true;
   mover.join();
+  items.insert(items.begin(), first.items[0]);
   EXPECT_EQ(items.size() + source->missed(), items.back().sequence);
   for (const auto& item : items) {
     // Each item's time is its place in the schedule, whatever happened to the ones before.
