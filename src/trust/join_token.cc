@@ -108,7 +108,7 @@ Result<JoinToken> read_token(std::string_view text) {
   }
   if (!text.starts_with(kPrefix)) {
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: found text that does not begin with '{}', expected a token from `moru node token`", kWhere, kPrefix));
+                fmt::format("{}: found text that does not begin with '{}', expected a token from `moru hub token`", kWhere, kPrefix));
   }
   MORU_ASSIGN_OR_RETURN(const std::string bytes, decode(text.substr(kPrefix.size())));
   MORU_ASSIGN_OR_RETURN(const Json json, parse_json(bytes, kWhere));

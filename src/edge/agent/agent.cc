@@ -223,7 +223,9 @@ wire::NodeState Agent::Impl::state() const {
   state.latency_p50_ns = current.latency_p50_ns;
   state.latency_p99_ns = current.latency_p99_ns;
   state.ledger = std::move(current.ledger);
-  state.ledger.push_back(outbox->ledger());
+  wire::LinkLedger to_hub = outbox->ledger();
+  to_hub.link = "outbox->hub";  // the same on every node, whatever its stream is called
+  state.ledger.push_back(std::move(to_hub));
   return state;
 }
 

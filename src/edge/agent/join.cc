@@ -11,7 +11,7 @@ namespace moru::edge {
 namespace {
 
 constexpr std::uint64_t kMaxAnswerBytes = 256 * 1024;
-constexpr std::string_view kNewToken = "ask the operator for a new one: moru node token";
+constexpr std::string_view kNewToken = "ask the operator for a new one: moru hub token";
 
 /// The CA certificate that the hub shows, when it is the one that the token names.
 Result<std::string> fetch_ca(const trust::JoinToken& token, const JoinOptions& options) {

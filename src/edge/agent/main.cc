@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
-#include <iostream>
 
 #include "core/json.h"
 #include "core/log.h"
@@ -47,9 +47,8 @@ int exit_code(const Error& error) {
 
 /// "-": a token from standard input is not seen in the list of processes.
 std::string read_standard_input() {
-  std::string line;
-  std::getline(std::cin, line);
-  return line;
+  std::array<char, 8192> line{};  // longer than any token
+  return std::fgets(line.data(), static_cast<int>(line.size()), stdin) == nullptr ? "" : line.data();
 }
 
 Status join(Flags& flags) {
@@ -90,7 +89,7 @@ Status status(const Flags& flags) {
 CLI::App* add_join(CLI::App& app, Flags& flags) {
   CLI::App* command = app.add_subcommand("join", "Make this machine a node of a hub");
   command->footer("Example:\n  moru-agent join --token moru1.eyJ1... --name line-4 --home /var/lib/moru");
-  command->add_option("--token", flags.join.token, "From the operator (moru node token); '-' reads it from standard input")->required();
+  command->add_option("--token", flags.join.token, "From the operator (moru hub token); '-' reads it from standard input")->required();
   command->add_option("--name", flags.join.name, "The node's name: letters, digits, '-' and '_'")->required();
   command->add_option("--home", flags.join.home, "Folder for all that the node keeps")->required();
   command->add_flag("--json", flags.json, "Print the result as JSON");
