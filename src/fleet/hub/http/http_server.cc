@@ -2,9 +2,7 @@
 // The one file that knows Boost.Beast and Asio.
 #include "fleet/hub/http/http_server.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -25,8 +23,9 @@
 #include <thread>
 
 #include "core/log.h"
+#include "fleet/hub/http/file_reader.h"
+#include "fleet/hub/http/request_head.h"
 #include "fleet/hub/http/security.h"
-#include "fleet/hub/http/url.h"
 
 namespace moru::fleet {
 namespace {
@@ -40,7 +39,8 @@ using ErrorInfo = boost::system::error_code;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kMaxThrownAway = std::size_t{64} << 20U;
+constexpr auto kLinger = std::chrono::seconds(2);
 constexpr std::size_t kMaxEventsBehind = 1000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr auto kKeepAlive = std::chrono::seconds(15);
@@ -60,6 +60,16 @@ struct Connection {
   TlsStream* stream;
   bool idle = true;  // waits for a request, or streams events: may be cut off at a stop
 };
+
+/// A head that is wrong gets an answer; a connection that just ended does not.
+std::optional<HttpResponse> refusal_of(const ErrorInfo& error) {
+  if (error == http::error::header_limit) {
+    return http_error(431, fmt::format("the head of the request is longer than {} bytes", kMaxHeadBytes));
+  }
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
+  const bool parsing = error.category() == http::make_error_code(http::error::bad_method).category();
+  return parsing ? std::optional(http_error(400, "the request is not HTTP/1.1")) : std::nullopt;
+}
 
 }  // namespace
 
@@ -85,6 +95,7 @@ struct HttpServer::Core {
   asio::awaitable<void> serve_requests(TlsStream& stream, Connection& connection);
   asio::awaitable<bool> answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive);
   asio::awaitable<bool> send_file(TlsStream& stream, const HttpFile& file) const;
+  static asio::awaitable<void> throw_away_rest(TlsStream& stream);
   asio::awaitable<void> send_events(TlsStream& stream);
   HttpResponse call(HttpRequest request) const;
 };
@@ -162,31 +173,6 @@ asio::awaitable<void> HttpServer::Core::serve(tcp::socket socket) {
   empty.notify_all();
 }
 
-namespace {
-
-/// kInvalidArgument for a target that no well-meaning client sends.
-Result<HttpRequest> read_head(const http::request<http::empty_body>& head, const std::string& peer) {
-  const auto text = [&](http::field field) {
-    const auto value = head[field];
-    return std::string(value.data(), value.size());
-  };
-  const std::string target(head.target().data(), head.target().size());
-  MORU_ASSIGN_OR_RETURN(auto url, parse_target(target));
-  HttpRequest request;
-  const auto method = head.method_string();
-  request.method = head.method() == http::verb::head ? "GET" : std::string(method.data(), method.size());
-  request.path = std::move(url.path);
-  request.query = std::move(url.query);
-  request.authorization = text(http::field::authorization);
-  request.cookie = text(http::field::cookie);
-  request.range = text(http::field::range);
-  request.if_none_match = text(http::field::if_none_match);
-  request.peer = peer;
-  return request;
-}
-
-}  // namespace
-
 HttpResponse HttpServer::Core::call(HttpRequest request) const {
   try {
     return handlers.handle(std::move(request));
@@ -209,22 +195,14 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     head.body_limit(boost::none);
     [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
     connection.idle = false;
-    if (read_error == http::error::header_limit) {
-      co_await answer(stream, http_error(431, fmt::format("the head of the request is longer than {} bytes", kMaxHeadBytes)), false, false);
-      co_return;
-    }
     if (read_error) {
-      // A parse error gets an answer; a connection that ended does not.
-      if (read_error.category() == http::make_error_code(http::error::bad_method).category() && read_error != http::error::end_of_stream &&
-          read_error != http::error::partial_message) {
-        co_await answer(stream, http_error(400, "the request is not HTTP/1.1"), false, false);
-      }
+      if (const auto refusal = refusal_of(read_error)) co_await answer(stream, *refusal, false, false);
       co_return;
     }
     const bool head_only = head.get().method() == http::verb::head;
     const bool wants_continue = beast::iequals(head.get()[http::field::expect], "100-continue");
     keep_alive = head.get().keep_alive();
-    auto request = read_head(head.get(), peer);
+    auto request = read_head(peer, head.get().method_string(), head.get().target(), [&](const char* name) { return head.get()[name]; });
     if (!request) {
       co_await answer(stream, http_error(400, request.error().message), head_only, false);
       co_return;
@@ -237,8 +215,9 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     if (admission.refusal) {
       // What is left of the body would be taken for the next request: keep the connection only when there is none.
       keep_alive = keep_alive && head.is_done();
-      if (!co_await answer(stream, *admission.refusal, head_only, keep_alive)) co_return;
-      continue;
+      if (co_await answer(stream, *admission.refusal, head_only, keep_alive)) continue;
+      if (!head.is_done()) co_await throw_away_rest(stream);
+      co_return;
     }
     if (wants_continue) {
       [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
@@ -250,6 +229,7 @@ asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connec
     [[maybe_unused]] const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
     if (body_error == http::error::body_limit) {
       co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", admission.max_body_bytes)), head_only, false);
+      co_await throw_away_rest(stream);
       co_return;
     }
     if (body_error) co_return;
@@ -289,24 +269,27 @@ asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResp
 }
 
 asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpFile& file) const {
-  const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) co_return false;
-  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* open_file) { ::close(*open_file); });
-  std::vector<char> piece(kPieceBytes);
-  std::uint64_t offset = file.offset;
-  std::uint64_t left = file.length;
-  while (left > 0) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
-    const ssize_t got = ::pread(fd, piece.data(), wanted, static_cast<off_t>(offset));
-    if (got <= 0) co_return false;  // shorter than promised: the cut connection tells the client
+  FileReader reader(file);
+  while (!reader.done()) {
+    const auto piece = reader.next();
+    if (piece.empty()) co_return false;  // shorter than promised: the cut connection tells the client
     beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-    [[maybe_unused]] const auto [error, bytes] =
-        co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<std::size_t>(got)), kAwait);
+    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(piece.data(), piece.size()), kAwait);
     if (error) co_return false;
-    offset += static_cast<std::uint64_t>(got);
-    left -= static_cast<std::uint64_t>(got);
   }
   co_return true;
+}
+
+/// Reads on for a moment before the connection is closed: a client that is still sending would lose the answer to a
+/// reset (RFC 9112, section 9.6).
+asio::awaitable<void> HttpServer::Core::throw_away_rest(TlsStream& stream) {
+  std::vector<char> buffer(64 * 1024);
+  beast::get_lowest_layer(stream).expires_after(kLinger);
+  for (std::size_t total = 0; total < kMaxThrownAway;) {
+    const auto [error, bytes] = co_await stream.async_read_some(asio::buffer(buffer), kAwait);
+    if (error) co_return;
+    total += bytes;
+  }
 }
 
 asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream) {

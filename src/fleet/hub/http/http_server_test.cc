@@ -168,6 +168,13 @@ TEST_F(HttpServerTest, ARefusalDoesNotReadTheBodyAsTheNextRequest) {
   EXPECT_EQ(text.find("smuggled"), std::string::npos);
 }
 
+TEST_F(HttpServerTest, AClientThatSendsOnStillGetsTheRefusal) {
+  RawClient client(server_->port());
+  client.send("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n");
+  for (int i = 0; i < 80; ++i) client.send(std::string(100'000, 'x'));
+  EXPECT_THAT(client.read_until("not you"), StartsWith("HTTP/1.1 403"));
+}
+
 TEST_F(HttpServerTest, HeadHasNoBody) {
   const auto text = ask("HEAD /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(text, HasSubstr("Content-Length: 18"));
