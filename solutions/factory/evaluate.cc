@@ -82,10 +82,10 @@ void fill_latency(std::vector<double> latencies_us, Report& report) {
   }
 }
 
-/// The durable link of a node is named after its stream.
+/// The durable link of a node.
 std::uint64_t delivered_by(const wire::NodeState& state) {
   const auto outbox =
-      std::find_if(state.ledger.begin(), state.ledger.end(), [&state](const auto& link) { return link.link == state.stream + "->hub"; });
+      std::find_if(state.ledger.begin(), state.ledger.end(), [](const auto& link) { return link.link == "outbox->hub"; });
   return outbox == state.ledger.end() ? 0 : outbox->out;
 }
 
@@ -95,6 +95,7 @@ Status evaluate_line(const std::vector<Json>& records, const std::vector<wire::N
   std::map<std::string, std::vector<Seen>> by_node;
   TimeNs start = std::numeric_limits<TimeNs>::max();
   for (const auto& record : records) {
+    if (json_or<std::string>(record, "kind", "") == "lost") continue;  // the disk damaged it: the item counts as missed
     MORU_ASSIGN_OR_RETURN(const auto node, json_field<std::string>(record, "node", "record"));
     MORU_ASSIGN_OR_RETURN(auto seen, read_seen(record));
     start = std::min(start, seen.time);
