@@ -84,8 +84,7 @@ void fill_latency(std::vector<double> latencies_us, Report& report) {
 
 /// The durable link of a node.
 std::uint64_t delivered_by(const wire::NodeState& state) {
-  const auto outbox =
-      std::find_if(state.ledger.begin(), state.ledger.end(), [](const auto& link) { return link.link == "outbox->hub"; });
+  const auto outbox = std::find_if(state.ledger.begin(), state.ledger.end(), [](const auto& link) { return link.link == "outbox->hub"; });
   return outbox == state.ledger.end() ? 0 : outbox->out;
 }
 

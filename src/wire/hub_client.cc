@@ -33,15 +33,20 @@ Result<HubClient> HubClient::from_hub_folder(const Path& folder) {
   const Path file = hub_ready_file(folder);
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) {
-    return fail(ErrorCode::kUnavailable, fmt::format("hub: found no running hub in '{}', expected one; start it with: moru hub serve", folder.string()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("hub: found no running hub in '{}', expected one; start it with: moru hub serve", folder.string()));
   }
   return from_ready_file(file);
 }
 
 Result<Json> HubClient::get(const std::string& path) const { return read_answer(http_get(url_ + path, options_), path); }
 
-Result<Json> HubClient::post(const std::string& path, const Json& body) const { return read_answer(http_post(url_ + path, body.dump(), options_), path); }
+Result<Json> HubClient::post(const std::string& path, const Json& body) const {
+  return read_answer(http_post(url_ + path, body.dump(), options_), path);
+}
 
-Result<Json> HubClient::put_bytes(const std::string& path, std::string_view bytes) const { return read_answer(http_put(url_ + path, bytes, options_), path); }
+Result<Json> HubClient::put_bytes(const std::string& path, std::string_view bytes) const {
+  return read_answer(http_put(url_ + path, bytes, options_), path);
+}
 
 }  // namespace moru::wire

@@ -44,7 +44,7 @@ TEST_F(BadInput, UnknownOptionIsWrongUsage) { EXPECT_EQ(moru({"demo", "factory",
 TEST_F(BadInput, NoItemsIsWrongUsage) { EXPECT_EQ(moru({"demo", "factory", "--items", "0"}).code, 2); }
 
 TEST_F(BadInput, MissingDatasetNamesThePackage) {
-  const auto run = moru({"data", "show", "--data", path("nowhere").string()});
+  const auto run = moru({"data", "show", path("nowhere").string()});
   EXPECT_EQ(run.code, 4) << run.output;
   EXPECT_THAT(run.output, HasSubstr("dataset-fashion-mnist"));
   expect_one_sentence(run);

@@ -63,8 +63,8 @@ double normalised_error(const Tensor& a, const Tensor& b) {
 
 Status compare_output(const Tensor& a, const Tensor& b, double tolerance) {
   if (a.dtype() != b.dtype() || a.dims() != b.dims()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("found {}{}, expected {}{} as before", to_string(b.dtype()), model::to_string(b.dims()),
-                                                         to_string(a.dtype()), model::to_string(a.dims())));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("found {}{}, expected {}{} as before", to_string(b.dtype()),
+                                                         model::to_string(b.dims()), to_string(a.dtype()), model::to_string(a.dims())));
   }
   if (a.dtype() != DType::kFloat32) {
     if (same_bits(a, b)) return {};

@@ -46,8 +46,7 @@ inline void write_idx(const Path& folder, std::int64_t count) {
 class GreySession final : public runtime::Session {
  public:
   GreySession(double mean, double std, std::int64_t shift) : mean_(mean), std_(std), shift_(shift) {
-    inputs_.push_back(
-        {.name = "image", .dtype = model::DType::kFloat32, .shape = {{-1, "N"}, {1, ""}, {kSide, ""}, {kSide, ""}}});
+    inputs_.push_back({.name = "image", .dtype = model::DType::kFloat32, .shape = {{-1, "N"}, {1, ""}, {kSide, ""}, {kSide, ""}}});
     outputs_.push_back({.name = "logits", .dtype = model::DType::kFloat32, .shape = {{-1, "N"}, {kClasses, ""}}});
   }
   std::span<const runtime::Port> inputs() const override { return inputs_; }

@@ -45,9 +45,10 @@ struct ThresholdReport {
   std::vector<ThresholdPoint> test_curve;
 };
 
-/// Chooses on the validation part and reports on both. Orders of the test part are swapped by seed + 1.
+/// Chooses on the validation part and reports on both. Orders of the test part are swapped by seed + 1. The default leaves
+/// room below 1 %: on 5,000 images a share near 0.6 % has a standard error of 0.11 points.
 Result<ThresholdReport> alert_threshold(const Evaluation& validation, const ImageSet& validation_set, const Evaluation& test,
-                                        const ImageSet& test_set, std::uint64_t seed, double max_false_alarms = 0.008);
+                                        const ImageSet& test_set, std::uint64_t seed, double max_false_alarms = 0.006);
 
 Json to_json(const ThresholdReport& report);
 

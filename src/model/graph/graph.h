@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph: what a model computes. Values (tensors by name) joined by nodes (ops with attributes).
 //
-// Invariants (checked by verify() of model/ops/verify.h): each value has one producer (a node, a graph input or an initializer); nodes stand
-// in an order in which every input is produced before it is used; names are unique and not empty.
-// Threads: a graph has one owner; a const graph may be read from several threads.
+// Invariants (checked by verify() of model/ops/verify.h): each value has one producer (a node, a graph input or an initializer); nodes
+// stand in an order in which every input is produced before it is used; names are unique and not empty. Threads: a graph has one owner; a
+// const graph may be read from several threads.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,8 @@ struct Value {
   ValueType type;
 };
 
-using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>, std::vector<std::string>, Tensor>;
+using Attribute =
+    std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>, std::vector<std::string>, Tensor>;
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 struct Node {
@@ -62,9 +63,9 @@ struct Node {
 class Graph {
  public:
   std::string name;
-  std::int64_t opset = 13;                                     ///< of ONNX's own domain
-  std::vector<std::pair<std::string, std::string>> metadata;   ///< ONNX metadata_props, kept in order
-  std::vector<ValueId> inputs;                                 ///< graph inputs, without initializers
+  std::int64_t opset = 13;                                    ///< of ONNX's own domain
+  std::vector<std::pair<std::string, std::string>> metadata;  ///< ONNX metadata_props, kept in order
+  std::vector<ValueId> inputs;                                ///< graph inputs, without initializers
   std::vector<ValueId> outputs;
 
   /// Adds a value. `name` must be new (checked); make_name() gives one.

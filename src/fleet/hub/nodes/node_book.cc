@@ -81,8 +81,7 @@ bool NodeBook::online(const Entry& entry) const { return entry.view.online && cl
 Json NodeBook::describe(const std::string& node, const Entry& entry) const {
   Json state;
   if (entry.view.state) state = Json::parse(wire::write(*entry.view.state), nullptr, false);
-  return {
-      {"node", node}, {"online", online(entry)}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
+  return {{"node", node}, {"online", online(entry)}, {"joined", entry.joined}, {"last_seen", entry.last_seen}, {"state", std::move(state)}};
 }
 
 Json NodeBook::list() const {

@@ -53,7 +53,8 @@ Status check_file(const BundleFile& file) {
   MORU_RETURN_IF_ERROR_IN(where, check_name("format", file.format));
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (file.sha256.size() != 64 || !std::ranges::all_of(file.sha256, is_hex)) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found sha256 {}, expected 64 lower-case hexadecimal digits", where, in_quotes(file.sha256)));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: found sha256 {}, expected 64 lower-case hexadecimal digits", where, in_quotes(file.sha256)));
   }
   if (file.size > kMaxTotalBytes) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found size {}, expected at most {}", where, file.size, kMaxTotalBytes));
