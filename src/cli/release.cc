@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/noun.h"
+#include "cli/support/hub_access.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -123,6 +124,19 @@ Outcome show(const Options& options) {
   return kDone;
 }
 
+Outcome push(const Options& flags, const HubAccess& access) {
+  MORU_ASSIGN_OR_RETURN(const auto bytes, read_file(flags.bundle));
+  MORU_ASSIGN_OR_RETURN(const auto client, connect(access));
+  MORU_ASSIGN_OR_RETURN(const auto answer, client.put_bytes("/v1/releases", bytes));
+  if (flags.format == Format::kJson) {
+    print_json(answer);
+  } else {
+    print_text(fmt::format("release {} of {} is on the hub; roll it out with: moru rollout create --help\n",
+                           json_or<std::int64_t>(answer, "release", 0), json_or<std::string>(answer, "name", "?")));
+  }
+  return kDone;
+}
+
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
   app.require_subcommand(1);
@@ -147,11 +161,18 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
     view->footer(fmt::format("Example:\n  moru release {} line.moru --key line.moru.pub.pem", must ? "verify" : "show"));
     view->callback([run] { *run = [] { return show(options); }; });
   }
+  static HubAccess access;
+  CLI::App* give = app.add_subcommand("push", "Give a bundle to a hub, which stores it as it is; nodes check it");
+  give->add_option("bundle", options.bundle, "The bundle")->required();
+  add_hub_options(*give, &access);
+  add_format_option(*give, &options.format);
+  give->footer("Example:\n  moru release push line.moru");
+  give->callback([run] { *run = [] { return push(options, access); }; });
 }
 
 }  // namespace
 
 extern const NounSpec kNoun_release;
-const NounSpec kNoun_release{.name = "release", .doc = "Signed releases: make, look at, check", .add = add};
+const NounSpec kNoun_release{.name = "release", .doc = "Signed releases: make, look at, check, give to a hub", .add = add};
 
 }  // namespace moru::cli

@@ -121,9 +121,11 @@ export function readRollouts(value: unknown): Rollout[] {
   return list(value, "rollouts").map(readRollout).filter((rollout) => rollout.id !== "");
 }
 
-/** A class: its name, or its number. */
-function className(value: unknown): string {
-  return typeof value === "number" ? `class ${value}` : text(value);
+/** A class: its name where the record has one, else its number. */
+function className(body: Record<string, unknown>, field: string): string {
+  const name = text(body[`${field}_name`]);
+  const value = body[field];
+  return name !== "" ? name : typeof value === "number" ? `class ${value}` : text(value);
 }
 
 export function readAlert(value: unknown): Alert {
@@ -137,8 +139,8 @@ export function readAlert(value: unknown): Alert {
     sequence: number(f["sequence"]),
     storedNs: number(f["stored_at"]),
     item: maybeNumber(body["seq"]),
-    ordered: className(body["order"]),
-    seen: className(body["class"]),
+    ordered: className(body, "order"),
+    seen: className(body, "class"),
     probability: maybeNumber(body["probability"]),
     latencyNs: latencyUs === null ? null : latencyUs * 1000,
   };

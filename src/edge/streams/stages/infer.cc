@@ -249,6 +249,8 @@ class InferStage final : public Stage {
     item.set(options_.output,
              model::Tensor::of<float>({static_cast<std::int64_t>(current_->probabilities().size())}, current_->probabilities()));
     item.set("class", current_->top());
+    set_name(item, "class_name", taken.current->card.labels, current_->top());
+    if (label != kNoLabel) set_name(item, options_.reference + "_name", taken.current->card.labels, label);
     item.set("release", taken.current->release);
     item.set(kThresholdNote, taken.current->card.alert_threshold);
     output.emit(std::move(item));
@@ -259,6 +261,11 @@ class InferStage final : public Stage {
   std::string waiting_for() const override { return waiting_ ? "a release" : ""; }
 
  private:
+  /// What people call a class, where the model's card says it.
+  static void set_name(Item& item, std::string_view field, const std::vector<std::string>& labels, std::int64_t index) {
+    if (index >= 0 && index < static_cast<std::int64_t>(labels.size())) item.set(field, labels[static_cast<std::size_t>(index)]);
+  }
+
   Result<ModelSlot::Taken> wait_for_model() {
     auto taken = slot_->take();
     if (!taken.current) {
@@ -331,6 +338,7 @@ Reads   INPUT      tensor, float32, of the shape that the model takes ([1, 1, 28
 Writes  OUTPUT     tensor float32 [C], probabilities (softmax is applied when the model card says so)
         class      int64, the class of the highest probability
         release    int64, of the model that ran
+        class_name, REFERENCE_name   text, the names of both classes, where the model card has them
 
 A model is swapped between two items. Without a model the stream waits ("waiting for a release") and its sources do not
 begin. A candidate in shadow runs on the same items after they have been passed on, and changes nothing but statistics.
