@@ -92,11 +92,12 @@ TEST_F(ForgeNouns, FromDataToASignedRelease) {
                                 "spec: {type: train, epochs: 2, batch: 10, learning_rate: 0.05, shift_px: 0, flip: false}\n")
                   .has_value());
   // 500 training images cannot give 5,000 for validation.
-  EXPECT_EQ(run_moru({"train", recipe, "--data", dataset(), "-o", at("m.onnx")}).code, 2);
+  const auto refused = run_moru({"train", recipe, "--data", dataset(), "-o", at("m.onnx")});
+  if (refused.code == 4) GTEST_SKIP() << "this build has no trainer";
+  EXPECT_EQ(refused.code, 2);
   const std::vector<std::string> train = {"train", recipe,       "--data",    dataset(), "--validation", "100",
                                           "-o",    at("m.onnx"), "--threads", "1",       "--format",     "json"};
   auto run = run_moru(train);
-  if (run.code == 4) GTEST_SKIP() << "this build has no trainer";
   ASSERT_EQ(run.code, 0);
   const auto trained = parse_json(run.output, "stdout");
   ASSERT_TRUE(trained.has_value()) << run.output;
