@@ -52,7 +52,7 @@ TEST(Rng, BelowIsNotBiasedForBoundsNearTheWordSize) {
   int low = 0;
   constexpr int kDraws = 30'000;
   for (int i = 0; i < kDraws; ++i) low += rng.below(bound) < (std::uint64_t{1} << 62U) ? 1 : 0;
-  EXPECT_NEAR(low, kDraws / 3, 5 * std::sqrt(kDraws * 2.0 / 9.0));
+  EXPECT_NEAR(low, kDraws / 3.0, 5 * std::sqrt(kDraws * 2.0 / 9.0));
 }
 
 TEST(Rng, BelowOneIsZero) { EXPECT_EQ(Rng(5).below(1), 0U); }

@@ -115,7 +115,7 @@ void Deployer::set_running(std::int64_t release, std::string name) {
   running_ = {release, std::move(name)};
 }
 
-void Deployer::report(NodeDeploymentState state) {
+void Deployer::report(const NodeDeploymentState& state) {
   {
     const std::lock_guard lock(mutex_);
     const bool same = report_ && report_->id == state.id && report_->phase == state.phase;

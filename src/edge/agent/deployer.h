@@ -93,7 +93,7 @@ class Deployer {
   TimeNs end(Phase phase, std::string reason);
   void put_back();
   void keep(const Outcome& outcome);
-  void report(wire::NodeDeploymentState state);
+  void report(const wire::NodeDeploymentState& state);
   void set_running(std::int64_t release, std::string name);
   Status load_release(const InstalledRelease& release);
 
