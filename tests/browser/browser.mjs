@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Debian's chromium, driven by playwright-core (installed in web/).
+// Debian's chromium, driven by playwright-core (installed in web/, or in the folder MORU_WEB).
+import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 
-const require = createRequire(new URL("../../web/package.json", import.meta.url));
+const { MORU_WEB } = process.env;
+const require = createRequire(MORU_WEB === undefined ? new URL("../../web/package.json", import.meta.url) : join(MORU_WEB, "package.json"));
 const { chromium } = require("playwright-core");
 
 export function launch() {
@@ -31,4 +34,11 @@ export async function open(browser, url, options = {}) {
   });
   await page.goto(url);
   return page;
+}
+
+/** Waits until the page holds the text; the error shows what it held instead. */
+export async function holds(page, selector, text, timeout = 10_000) {
+  await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout }).catch(async () => {
+    assert.fail(`found '${await page.locator(selector).allInnerTexts()}', expected '${text}'`);
+  });
 }

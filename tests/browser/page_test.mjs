@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { alert, node } from "../../web/test/fixture.mjs";
 import { startServer } from "../../web/test/server.mjs";
-import { launch, open } from "./browser.mjs";
+import { holds, launch, open } from "./browser.mjs";
 
 let browser;
 let server;
@@ -19,13 +19,6 @@ afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()));
   await server.stop();
 });
-
-/** Waits until the page holds the text; the error shows what it held instead. */
-async function holds(page, selector, text) {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 10_000 }).catch(async () => {
-    assert.fail(`found '${await page.locator(selector).allInnerTexts()}', expected '${text}'`);
-  });
-}
 
 async function live(page) {
   await holds(page, "#connection", "live");

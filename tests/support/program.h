@@ -18,12 +18,12 @@ struct ProgramRun {
   std::string output;  ///< stdout and stderr
 };
 
-/// Runs to the end; stdout and stderr in one text. MORU_PROGRAMS is defined by the test's CMake target.
-inline ProgramRun run_program(const std::string& name, const std::vector<std::string>& arguments,
-                              std::vector<std::pair<std::string, std::string>> environment = {}, TimeNs timeout = 60 * kSecond) {
+/// Runs a command to its end; stdout and stderr in one text.
+inline ProgramRun run_command(const std::vector<std::string>& command, std::vector<std::pair<std::string, std::string>> environment = {},
+                              TimeNs timeout = 60 * kSecond) {
   ProcessOptions options;
-  options.arguments = {"sh", "-c", "exec \"$@\" 2>&1", "sh", std::string(MORU_PROGRAMS) + "/" + name};
-  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.arguments = {"sh", "-c", "exec \"$@\" 2>&1", "sh"};
+  options.arguments.insert(options.arguments.end(), command.begin(), command.end());
   options.environment = std::move(environment);
   const auto run = run_and_capture(options, timeout);
   if (!run) {
@@ -31,6 +31,14 @@ inline ProgramRun run_program(const std::string& name, const std::vector<std::st
     return {};
   }
   return {run->status.code, run->output};
+}
+
+/// A program of this build, by name. MORU_PROGRAMS is defined by the test's CMake target.
+inline ProgramRun run_program(const std::string& name, const std::vector<std::string>& arguments,
+                              std::vector<std::pair<std::string, std::string>> environment = {}) {
+  std::vector<std::string> command = {std::string(MORU_PROGRAMS) + "/" + name};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_command(command, std::move(environment));
 }
 
 }  // namespace moru::testing
