@@ -57,6 +57,11 @@ def asan(context):
     return outcome if outcome.failed else outcome.plus(test(context, "asan", "-LE", "e2e|perf"))
 
 
+def clang(context):
+    """The trainer's library, which the sanitizers' builds leave out: with 'asan' clang builds all there is."""
+    return build(context, "clang", ["moru_trainer"])
+
+
 def ninja_targets(context, preset):
     context.run(f"{preset}-targets", "ninja", "-C", context.root / "build" / preset, "-t", "targets", "all", show=0)
     return re.findall(r"^(\w+): phony$", context.output(f"{preset}-targets"), re.MULTILINE)
