@@ -35,6 +35,8 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using Buffer = beast::flat_buffer;
+using HeadParser = http::request_parser<http::empty_body>;
 using ErrorInfo = boost::system::error_code;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
@@ -93,6 +95,10 @@ struct HttpServer::Core {
   asio::awaitable<void> accept();
   asio::awaitable<void> serve(tcp::socket socket);
   asio::awaitable<void> serve_requests(TlsStream& stream, Connection& connection);
+  asio::awaitable<bool> serve_request(TlsStream& stream, Connection& connection, Buffer& buffer, const std::string& peer);
+  HttpAdmission admit(const HttpRequest& request, const HeadParser& head) const;
+  asio::awaitable<bool> refuse(TlsStream& stream, const HeadParser& head, const HttpResponse& refusal);
+  asio::awaitable<std::optional<std::string>> read_body(TlsStream& stream, Buffer& buffer, HeadParser& head, std::uint64_t max_bytes);
   asio::awaitable<bool> answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive);
   asio::awaitable<bool> send_file(TlsStream& stream, const HttpFile& file) const;
   static asio::awaitable<void> throw_away_rest(TlsStream& stream);
@@ -113,9 +119,7 @@ Status HttpServer::Core::set_up_tls() {
   tls.add_certificate_authority(asio::buffer(options.client_ca_pem), error);
   if (error) return bad("CA");
   tls.set_verify_mode(asio::ssl::verify_peer, error);
-  // Without it OpenSSL refuses to resume sessions that showed a client certificate.
-  constexpr unsigned char kContext[] = "moru-hub";
-  SSL_CTX_set_session_id_context(tls.native_handle(), kContext, sizeof kContext - 1);
+  allow_resumption(tls.native_handle());
   return {};
 }
 
@@ -184,64 +188,80 @@ HttpResponse HttpServer::Core::call(HttpRequest request) const {
 
 asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connection& connection) {
   const std::string peer = common_name_of_peer(stream.native_handle());
-  beast::flat_buffer buffer;
+  Buffer buffer;
   bool keep_alive = true;
-  while (keep_alive && !stopping) {
-    connection.idle = true;
-    auto& transport = beast::get_lowest_layer(stream);
-    transport.expires_after(nanoseconds(options.idle_timeout));
-    http::request_parser<http::empty_body> head;
-    head.header_limit(kMaxHeadBytes);
-    head.body_limit(boost::none);
-    [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
-    connection.idle = false;
-    if (read_error) {
-      if (const auto refusal = refusal_of(read_error)) co_await answer(stream, *refusal, false, false);
-      co_return;
-    }
-    const bool head_only = head.get().method() == http::verb::head;
-    const bool wants_continue = beast::iequals(head.get()[http::field::expect], "100-continue");
-    keep_alive = head.get().keep_alive();
-    auto request = read_head(peer, head.get().method_string(), head.get().target(), [&](const char* name) { return head.get()[name]; });
-    if (!request) {
-      co_await answer(stream, http_error(400, request.error().message), head_only, false);
-      co_return;
-    }
-    HttpAdmission admission = handlers.admit(*request);
-    if (!admission.refusal && head.content_length() && *head.content_length() > admission.max_body_bytes) {
-      admission.refusal =
-          http_error(413, fmt::format("the body has {} bytes, expected at most {}", *head.content_length(), admission.max_body_bytes));
-    }
-    if (admission.refusal) {
-      // What is left of the body would be taken for the next request: keep the connection only when there is none.
-      keep_alive = keep_alive && head.is_done();
-      if (co_await answer(stream, *admission.refusal, head_only, keep_alive)) continue;
-      if (!head.is_done()) co_await throw_away_rest(stream);
-      co_return;
-    }
-    if (wants_continue) {
-      [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
-      if (sent_error) co_return;
-    }
-    http::request_parser<http::string_body> whole(std::move(head));
-    whole.body_limit(admission.max_body_bytes);
-    transport.expires_after(nanoseconds(options.request_timeout));
-    [[maybe_unused]] const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
-    if (body_error == http::error::body_limit) {
-      co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", admission.max_body_bytes)), head_only, false);
-      co_await throw_away_rest(stream);
-      co_return;
-    }
-    if (body_error) co_return;
-    request->body = std::move(whole.get().body());
-    const HttpResponse response = call(std::move(*request));
-    if (response.events) {
-      connection.idle = true;
-      co_await send_events(stream);
-      co_return;
-    }
-    if (!co_await answer(stream, response, head_only, keep_alive && !stopping)) co_return;
+  while (keep_alive && !stopping) keep_alive = co_await serve_request(stream, connection, buffer, peer);
+}
+
+/// One request, from its head to the end of its answer. False: the connection is of no more use.
+asio::awaitable<bool> HttpServer::Core::serve_request(TlsStream& stream, Connection& connection, Buffer& buffer, const std::string& peer) {
+  connection.idle = true;
+  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.idle_timeout));
+  HeadParser head;
+  head.header_limit(kMaxHeadBytes);
+  head.body_limit(boost::none);
+  [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
+  connection.idle = false;
+  if (read_error) {
+    if (const auto refusal = refusal_of(read_error)) co_await answer(stream, *refusal, false, false);
+    co_return false;
   }
+  const bool head_only = head.get().method() == http::verb::head;
+  const bool keep_alive = head.get().keep_alive();
+  auto request = read_head(peer, head.get().method_string(), head.get().target(), [&](const char* name) { return head.get()[name]; });
+  if (!request) co_return co_await answer(stream, http_error(400, request.error().message), head_only, false);
+  const HttpAdmission admission = admit(*request, head);
+  if (admission.refusal) co_return co_await refuse(stream, head, *admission.refusal);
+  auto body = co_await read_body(stream, buffer, head, admission.max_body_bytes);
+  if (!body) co_return false;
+  request->body = std::move(*body);
+  const HttpResponse response = call(std::move(*request));
+  if (response.events) {
+    connection.idle = true;
+    co_await send_events(stream);
+    co_return false;
+  }
+  co_return co_await answer(stream, response, head_only, keep_alive && !stopping);
+}
+
+/// The handlers' answer to the head, which also says how long the body may be.
+HttpAdmission HttpServer::Core::admit(const HttpRequest& request, const HeadParser& head) const {
+  HttpAdmission admission = handlers.admit(request);
+  if (!admission.refusal && head.content_length() && *head.content_length() > admission.max_body_bytes) {
+    admission.refusal =
+        http_error(413, fmt::format("the body has {} bytes, expected at most {}", *head.content_length(), admission.max_body_bytes));
+  }
+  return admission;
+}
+
+/// Answers before the body is read. True: the connection can take another request.
+asio::awaitable<bool> HttpServer::Core::refuse(TlsStream& stream, const HeadParser& head, const HttpResponse& refusal) {
+  // What is left of the body would be taken for the next request: keep the connection only when there is none.
+  const bool keep_alive = head.get().keep_alive() && head.is_done();
+  if (co_await answer(stream, refusal, head.get().method() == http::verb::head, keep_alive)) co_return true;
+  if (!head.is_done()) co_await throw_away_rest(stream);
+  co_return false;
+}
+
+/// The body of a request whose head was admitted. Nothing: the client has gone, or was told why the connection ends.
+asio::awaitable<std::optional<std::string>> HttpServer::Core::read_body(TlsStream& stream, Buffer& buffer, HeadParser& head,
+                                                                        std::uint64_t max_bytes) {
+  const bool head_only = head.get().method() == http::verb::head;
+  if (beast::iequals(head.get()[http::field::expect], "100-continue")) {
+    [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
+    if (sent_error) co_return std::nullopt;
+  }
+  http::request_parser<http::string_body> whole(std::move(head));
+  whole.body_limit(max_bytes);
+  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
+  [[maybe_unused]] const auto [error, bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
+  if (error == http::error::body_limit) {
+    co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", max_bytes)), head_only, false);
+    co_await throw_away_rest(stream);
+    co_return std::nullopt;
+  }
+  if (error) co_return std::nullopt;
+  co_return std::move(whole.get().body());
 }
 
 asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive) {
@@ -342,11 +362,8 @@ void HttpServer::broadcast(std::string_view event, std::string_view data) {
   const std::lock_guard lock(core_->mutex);
   for (const auto& listener : core_->listeners) {
     asio::post(listener->wake.get_executor(), [listener, text] {
-      if (listener->waiting.size() >= kMaxEventsBehind) {
-        listener->too_slow = true;
-      } else {
-        listener->waiting.push_back(text);
-      }
+      listener->too_slow = listener->too_slow || listener->waiting.size() >= kMaxEventsBehind;
+      if (!listener->too_slow) listener->waiting.push_back(text);
       listener->wake.cancel();
     });
   }

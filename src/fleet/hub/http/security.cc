@@ -36,6 +36,11 @@ std::string common_name_of_peer(ssl_st* connection) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<std::size_t>(ASN1_STRING_length(value))};
 }
 
+void allow_resumption(ssl_ctx_st* context) {
+  constexpr unsigned char kName[] = "moru-hub";
+  SSL_CTX_set_session_id_context(context, kName, sizeof kName - 1);
+}
+
 HttpResponse http_error(int status, std::string_view sentence) {
   HttpResponse response;
   response.status = status;

@@ -6,7 +6,8 @@
 #include <string>
 #include <utility>
 
-struct ssl_st;  // OpenSSL's SSL
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX and SSL
+struct ssl_st;
 
 namespace moru::fleet {
 
@@ -15,5 +16,8 @@ std::span<const std::pair<const char*, const char*>> security_headers();
 
 /// The common name of the client certificate of this connection; empty: none was shown, or it was not verified.
 std::string common_name_of_peer(ssl_st* connection);
+
+/// Lets clients that showed a certificate resume their sessions, which OpenSSL refuses otherwise.
+void allow_resumption(ssl_ctx_st* context);
 
 }  // namespace moru::fleet
