@@ -112,11 +112,8 @@ class Preparation {
     };
     MORU_ASSIGN_OR_RETURN(
         comparison_, forge::compare_models(float_onnx_, int8_onnx_, dataset_.test, dataset_.mean, dataset_.std, compression_.budget, how));
-    const auto figures = [](const forge::ModelFigures& model) {
-      return ModelFigures{model.top1, model.size_bytes, model.latency.p50, model.latency.p99};
-    };
-    report_.float_model = figures(comparison_.original);
-    report_.int8_model = figures(comparison_.compressed);
+    report_.float_model = comparison_.original;
+    report_.int8_model = comparison_.compressed;
     report_.argmax_agreement = comparison_.agreement;
     report_.max_drop = compression_.budget.max_drop_points / 100;
     report_.max_size_ratio = compression_.budget.max_size_ratio;
@@ -131,13 +128,8 @@ class Preparation {
     MORU_ASSIGN_OR_RETURN(threshold_, forge::alert_threshold(validation, dataset_.validation, comparison_.compressed_evaluation,
                                                              dataset_.test, options_.seed));
     report_.threshold = threshold_.threshold;
-    const auto curve = [](const std::vector<forge::ThresholdPoint>& points) {
-      std::vector<CurvePoint> copied;
-      for (const auto& point : points) copied.push_back({point.threshold, point.false_alarms, point.detected});
-      return copied;
-    };
-    report_.validation_curve = curve(threshold_.validation_curve);
-    report_.test_curve = curve(threshold_.test_curve);
+    report_.validation_curve = threshold_.validation_curve;
+    report_.test_curve = threshold_.test_curve;
     return fmt::format("{:.5f}; on the test part {:.2f} % false alarms, {:.1f} % of the defects found", threshold_.threshold,
                        threshold_.test.false_alarms * 100, threshold_.test.detected * 100);
   }

@@ -24,17 +24,17 @@ Json ledger_json(const wire::LinkLedger& ledger) {
           {"dropped_reasons", reasons}, {"balanced", ledger.balanced()}};
 }
 
-Json model_json(const ModelFigures& model) {
+Json model_json(const forge::ModelFigures& model) {
   return {{"top1", model.top1},
           {"size_bytes", model.size_bytes},
-          {"latency_p50_us", static_cast<double>(model.latency_p50_ns) / 1e3},
-          {"latency_p99_us", static_cast<double>(model.latency_p99_ns) / 1e3}};
+          {"latency_p50_us", static_cast<double>(model.latency.p50) / 1e3},
+          {"latency_p99_us", static_cast<double>(model.latency.p99) / 1e3}};
 }
 
-Json curve_json(const std::vector<CurvePoint>& curve) {
+Json curve_json(const std::vector<forge::ThresholdPoint>& curve) {
   Json points = Json::array();
   for (const auto& point : curve)
-    points.push_back({{"threshold", point.threshold}, {"false_alarms", point.false_alarms}, {"detection", point.detection}});
+    points.push_back({{"threshold", point.threshold}, {"false_alarms", point.false_alarms}, {"detection", point.detected}});
   return points;
 }
 
@@ -56,8 +56,6 @@ Json node_json(const NodeFigures& node) {
   for (const auto& link : node.ledger) links.push_back(ledger_json(link));
   return {{"name", node.name}, {"release", node.release}, {"items", node.items}, {"missed", node.missed}, {"ledger", links}};
 }
-
-std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
 
 }  // namespace
 
@@ -147,18 +145,17 @@ std::string to_text(const Report& report) {
   text += fmt::format("  size                {:>10}   {:>10}   ({:.1f} %, at most {:.0f} %)\n", human_bytes(report.float_model.size_bytes),
                       human_bytes(report.int8_model.size_bytes), ratio(report.int8_model.size_bytes, report.float_model.size_bytes) * 100,
                       report.max_size_ratio * 100);
-  text +=
-      fmt::format("  latency p50         {:>10}   {:>10}\n", us(report.float_model.latency_p50_ns), us(report.int8_model.latency_p50_ns));
-  text +=
-      fmt::format("  latency p99         {:>10}   {:>10}\n", us(report.float_model.latency_p99_ns), us(report.int8_model.latency_p99_ns));
+  text += fmt::format("  latency p50         {:>10}   {:>10}\n", us(report.float_model.latency.p50), us(report.int8_model.latency.p50));
+  text += fmt::format("  latency p99         {:>10}   {:>10}\n", us(report.float_model.latency.p99), us(report.int8_model.latency.p99));
   text += fmt::format("  same class named    {:>10}\n\n", percent(report.argmax_agreement));
   if (!report.nodes.empty()) {
     const auto ledger = report.ledger();
     text += fmt::format("Line ({} nodes)\n", report.nodes.size());
     text += fmt::format("  items               {:>10}   missed {}\n", report.items, report.missed);
-    text += fmt::format("  defects found       {:>10}   of {} ({}, at least 85 %)\n", report.defects_found, report.defects_true,
-                        percent(report.detection_rate()));
-    text += fmt::format("  false alarms        {:>10}   ({}, at most 1 %)\n", report.false_alarms, percent(report.false_alarm_rate()));
+    text += fmt::format("  defects found       {:>10}   of {} ({}, at least {})\n", report.defects_found, report.defects_true,
+                        percent(report.detection_rate()), percent(kMinDetectionRate, 0));
+    text += fmt::format("  false alarms        {:>10}   ({}, at most {})\n", report.false_alarms, percent(report.false_alarm_rate()),
+                        percent(kMaxFalseAlarmRate, 0));
     text += fmt::format("  item to alert       p50 {}, p99 {}\n", us(report.latency_p50_ns), us(report.latency_p99_ns));
     text += fmt::format("  ledger              in {} = out {} + in flight {} + stored {} + dropped {}   {}\n\n", ledger.in, ledger.out,
                         ledger.in_flight, ledger.stored, ledger.dropped_total(), ledger.balanced() ? "adds up" : "DOES NOT ADD UP");

@@ -8,23 +8,11 @@
 #include <vector>
 
 #include "core/json_fwd.h"
+#include "forge/validate/evaluate.h"
+#include "forge/validate/threshold.h"
 #include "wire/messages.h"
 
 namespace moru::factory {
-
-struct ModelFigures {
-  double top1 = 0.0;  ///< share of the test images whose class was named
-  std::uint64_t size_bytes = 0;
-  std::int64_t latency_p50_ns = 0;  ///< one inference, batch 1
-  std::int64_t latency_p99_ns = 0;
-};
-
-/// One threshold on the probability of the ordered class.
-struct CurvePoint {
-  double threshold = 0.0;
-  double false_alarms = 0.0;  ///< share of the good items that raise an alert
-  double detection = 0.0;     ///< share of the defects that raise one
-};
 
 struct RolloutFigures {
   std::int64_t release = 0;
@@ -60,16 +48,16 @@ struct Report {
   std::uint64_t seed = 0;
   std::vector<StepTime> steps;
 
-  ModelFigures float_model;
-  ModelFigures int8_model;
+  forge::ModelFigures float_model;
+  forge::ModelFigures int8_model;
   double argmax_agreement = 0.0;
   double max_drop = 0.0;        ///< budget: accuracy points, as a share
   double max_size_ratio = 0.0;  ///< budget
   bool budget_met = false;
 
   double threshold = 0.0;
-  std::vector<CurvePoint> validation_curve;
-  std::vector<CurvePoint> test_curve;
+  std::vector<forge::ThresholdPoint> validation_curve;
+  std::vector<forge::ThresholdPoint> test_curve;
 
   std::uint64_t items = 0;   ///< emitted by the sources of both nodes
   std::uint64_t missed = 0;  ///< emitted items without a stored result, and items that the sources could not emit in time

@@ -24,8 +24,6 @@ std::string card(const std::string& value, const std::string& label) {
   return fmt::format("<div class=\"card\"><b>{}</b><span class=\"soft\">{}</span></div>\n", escape_html(value), escape_html(label));
 }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
-
 std::string model_table(const Report& report) {
   const auto& f = report.float_model;
   const auto& q = report.int8_model;
@@ -37,8 +35,8 @@ std::string model_table(const Report& report) {
   };
   row("top-1, test images", percent(f.top1), percent(q.top1));
   row("file size", human_bytes(f.size_bytes), human_bytes(q.size_bytes));
-  row("latency p50, batch 1", human_duration_ns(f.latency_p50_ns), human_duration_ns(q.latency_p50_ns));
-  row("latency p99, batch 1", human_duration_ns(f.latency_p99_ns), human_duration_ns(q.latency_p99_ns));
+  row("latency p50, batch 1", human_duration_ns(f.latency.p50), human_duration_ns(q.latency.p50));
+  row("latency p99, batch 1", human_duration_ns(f.latency.p99), human_duration_ns(q.latency.p99));
   row("same class named", "", percent(report.argmax_agreement));
   return html + fmt::format("</table><p class={}>Budget (at most {:.1f} points, at most {:.0f} % of the size): {}</p></section>\n",
                             report.budget_met ? "good" : "bad", report.max_drop * 100, report.max_size_ratio * 100,
@@ -88,10 +86,11 @@ std::string threshold_plot(const Report& report) {
             .x = {.title = "false alarms, % of good items", .min = 0.0, .max = 5.0},
             .y = {.title = "defects found, %", .max = 100.0}};
   for (const auto& [name, curve] :
-       {std::pair<const char*, const std::vector<CurvePoint>*>{"validation", &report.validation_curve}, {"test", &report.test_curve}}) {
+       {std::pair<const char*, const std::vector<forge::ThresholdPoint>*>{"validation", &report.validation_curve},
+        {"test", &report.test_curve}}) {
     PlotSeries series{.name = name, .points = {}};
     for (const auto& point : *curve) {
-      if (point.false_alarms <= 0.05) series.points.emplace_back(point.false_alarms * 100, point.detection * 100);
+      if (point.false_alarms <= 0.05) series.points.emplace_back(point.false_alarms * 100, point.detected * 100);
     }
     plot.series.push_back(std::move(series));
   }

@@ -111,13 +111,11 @@ void add_serve(CLI::App& app, std::function<Outcome()>* run) {
 
 void add_token(CLI::App& app, std::function<Outcome()>* run) {
   static TokenFlags flags;
-  CLI::App* command = app.add_subcommand("token", "Make a token with which one node can join, once");
-  add_hub_options(*command, &flags.access);
+  CLI::App* command = add_hub_verb(app, run, "token", "Make a token with which one node can join, once", &flags.access, &flags.format,
+                                   [] { return make_token(flags); });
   command->add_option("--valid", flags.valid_seconds, "Seconds for which it is good")->check(CLI::Range(1, 604800))->capture_default_str();
   command->add_option("--node", flags.node, "Only for a node of this name; replaces one that has joined under it");
-  add_format_option(*command, &flags.format);
   command->footer("Example:\n  moru hub token --valid 600");
-  command->callback([run] { *run = [] { return make_token(flags); }; });
 }
 
 void add(CLI::App& app, std::function<Outcome()>* run) {

@@ -80,23 +80,17 @@ Outcome drain(const Flags& flags) {
   return kDone;
 }
 
-CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, const char* name, const char* doc, Flags* flags,
-                   Outcome (*verb)(const Flags&)) {
-  CLI::App* command = app.add_subcommand(name, doc);
-  add_hub_options(*command, &flags->access);
-  add_format_option(*command, &flags->format);
-  command->callback([run, flags, verb] { *run = [flags, verb] { return verb(*flags); }; });
-  return command;
-}
-
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
   app.require_subcommand(1);
-  add_verb(app, run, "list", "All nodes that have joined", &flags, list)->footer("Example:\n  moru node list --format json");
-  CLI::App* one = add_verb(app, run, "show", "One node and its deployments", &flags, show);
+  const auto add_verb = [&](const char* name, const char* doc, Outcome (*verb)(const Flags&)) {
+    return add_hub_verb(app, run, name, doc, &flags.access, &flags.format, [verb] { return verb(flags); });
+  };
+  add_verb("list", "All nodes that have joined", list)->footer("Example:\n  moru node list --format json");
+  CLI::App* one = add_verb("show", "One node and its deployments", show);
   one->add_option("node", flags.node, "Its name")->required();
   one->footer("Example:\n  moru node show node-1");
-  CLI::App* end = add_verb(app, run, "drain", "Let a node's stream end after a number of items", &flags, drain);
+  CLI::App* end = add_verb("drain", "Let a node's stream end after a number of items", drain);
   end->add_option("node", flags.node, "Its name")->required();
   end->add_option("--at", flags.at, "Items after which its source ends")->required();
   end->footer("Example:\n  moru node drain node-1 --at 10000");

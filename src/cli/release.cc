@@ -162,12 +162,10 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
     view->callback([run] { *run = [] { return show(options); }; });
   }
   static HubAccess access;
-  CLI::App* give = app.add_subcommand("push", "Give a bundle to a hub, which stores it as it is; nodes check it");
+  CLI::App* give = add_hub_verb(app, run, "push", "Give a bundle to a hub, which stores it as it is; nodes check it", &access,
+                                &options.format, [] { return push(options, access); });
   give->add_option("bundle", options.bundle, "The bundle")->required();
-  add_hub_options(*give, &access);
-  add_format_option(*give, &options.format);
   give->footer("Example:\n  moru release push line.moru");
-  give->callback([run] { *run = [] { return push(options, access); }; });
 }
 
 }  // namespace

@@ -170,19 +170,13 @@ Outcome abort(const Flags& flags) {
   return kDone;
 }
 
-CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, const char* name, const char* doc, Flags* flags,
-                   Outcome (*verb)(const Flags&)) {
-  CLI::App* command = app.add_subcommand(name, doc);
-  add_hub_options(*command, &flags->access);
-  add_format_option(*command, &flags->format);
-  command->callback([run, flags, verb] { *run = [flags, verb] { return verb(*flags); }; });
-  return command;
-}
-
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
   app.require_subcommand(1);
-  CLI::App* make = add_verb(app, run, "create", "Roll a release out to nodes, in waves, behind the gate", &flags, create);
+  const auto add_verb = [&](const char* name, const char* doc, Outcome (*verb)(const Flags&)) {
+    return add_hub_verb(app, run, name, doc, &flags.access, &flags.format, [verb] { return verb(flags); });
+  };
+  CLI::App* make = add_verb("create", "Roll a release out to nodes, in waves, behind the gate", create);
   make->add_option("--release", flags.release, "Its number")->required()->check(CLI::PositiveNumber);
   make->add_option("--node", flags.nodes, "Only to this node (again for more; default: all)");
   make->add_option("--wave", flags.waves, "Growing shares of the nodes, the last 1 (default: 0.5 1)")->check(CLI::Range(0.0, 1.0));
@@ -192,10 +186,10 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   make->add_option("--soak-items", flags.soak_items, "Items that a node watches after the swap");
   make->add_flag("--watch", flags.watch, "Wait for its end; exit code 3 when the gate fails it");
   make->footer("Example:\n  moru rollout create --release 2 --watch");
-  CLI::App* look = add_verb(app, run, "watch", "Wait for the end of a rollout; exit code 3 when the gate fails it", &flags, watch_one);
-  CLI::App* one = add_verb(app, run, "show", "One rollout: state, reason, figures, nodes", &flags, show);
-  add_verb(app, run, "list", "All rollouts, oldest first", &flags, list)->footer("Example:\n  moru rollout list");
-  CLI::App* end = add_verb(app, run, "abort", "End a rollout; nodes that have not committed return to what they had", &flags, abort);
+  CLI::App* look = add_verb("watch", "Wait for the end of a rollout; exit code 3 when the gate fails it", watch_one);
+  CLI::App* one = add_verb("show", "One rollout: state, reason, figures, nodes", show);
+  add_verb("list", "All rollouts, oldest first", list)->footer("Example:\n  moru rollout list");
+  CLI::App* end = add_verb("abort", "End a rollout; nodes that have not committed return to what they had", abort);
   for (CLI::App* command : {look, one, end}) command->add_option("id", flags.id, "Its id")->required();
   end->add_option("--reason", flags.reason, "One sentence, kept with the rollout")->required();
   look->footer("Example:\n  moru rollout watch r2-9f2c1ab4");

@@ -87,6 +87,8 @@ std::string human_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} TB", value / 1000.0);
 }
 
+std::string percent(double share, int decimals) { return fmt::format("{:.{}f} %", share * 100, decimals); }
+
 std::string human_duration_ns(std::int64_t ns) {
   const auto value = static_cast<double>(ns);
   if (ns < 0)

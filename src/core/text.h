@@ -26,6 +26,8 @@ std::string in_quotes(std::string_view text);
 
 /// "1.2 MB", "340 B": decimal units.
 std::string human_bytes(std::uint64_t bytes);
+/// 0.925 as "92.50 %".
+std::string percent(double share, int decimals = 2);
 /// "340 ns", "4.2 us", "850 us", "1.24 ms", "12.0 s", "3 min 05 s".
 std::string human_duration_ns(std::int64_t ns);
 

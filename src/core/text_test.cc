@@ -53,6 +53,13 @@ TEST(InQuotes, EscapesWhatIsNotPrintableAndEndsLongText) {
   EXPECT_EQ(in_quotes(std::string(81, 'x')), "'" + std::string(80, 'x') + "...'");
 }
 
+TEST(Percent, HasTwoDecimalsUnlessTold) {
+  EXPECT_EQ(percent(0.925), "92.50 %");
+  EXPECT_EQ(percent(0.00004), "0.00 %");
+  EXPECT_EQ(percent(0.85, 0), "85 %");
+  EXPECT_EQ(percent(-0.0123), "-1.23 %");
+}
+
 TEST(HumanBytes, TakesTheUnitThatReadsWell) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(999), "999 B");

@@ -2,13 +2,20 @@
 #include "cli/support/hub_access.h"
 
 #include <CLI/CLI.hpp>
+#include <utility>
 
 namespace moru::cli {
 
-void add_hub_options(CLI::App& command, HubAccess* access) {
-  command.add_option("--home", access->home, "Folder of the hub on this machine (default: MORU_HOME/hub)");
-  command.add_option("--ready-file", access->ready_file, "The hub's ready file, where it is not in that folder");
-  command.add_option("--hub", access->url, "Address of the hub, such as https://127.0.0.1:8443, where it is not the one in the ready file");
+CLI::App* add_hub_verb(CLI::App& app, std::function<Outcome()>* run, const char* name, const char* doc, HubAccess* access, Format* format,
+                       std::function<Outcome()> work) {
+  CLI::App* command = app.add_subcommand(name, doc);
+  command->add_option("--home", access->home, "Folder of the hub on this machine (default: MORU_HOME/hub)");
+  command->add_option("--ready-file", access->ready_file, "The hub's ready file, where it is not in that folder");
+  command->add_option("--hub", access->url,
+                      "Address of the hub, such as https://127.0.0.1:8443, where it is not the one in the ready file");
+  add_format_option(*command, format);
+  command->callback([run, work = std::move(work)] { *run = work; });
+  return command;
 }
 
 Path default_hub_home() { return moru_home() / "hub"; }

@@ -2,15 +2,13 @@
 // How commands reach a hub: --home or --ready-file for its address, CA and secret, --hub for another address.
 #pragma once
 
+#include <functional>
 #include <string>
 
+#include "cli/noun.h"
 #include "core/files.h"
 #include "core/result.h"
 #include "wire/hub_client.h"
-
-namespace CLI {
-class App;
-}
 
 namespace moru::cli {
 
@@ -20,7 +18,9 @@ struct HubAccess {
   std::string ready_file;
 };
 
-void add_hub_options(CLI::App& command, HubAccess* access);
+/// A verb that asks a hub: with the options for reaching it and --format; `work` is what it runs.
+CLI::App* add_hub_verb(CLI::App& app, std::function<Outcome()>* run, const char* name, const char* doc, HubAccess* access, Format* format,
+                       std::function<Outcome()> work);
 /// The default folder of a hub: MORU_HOME/hub.
 Path default_hub_home();
 Result<wire::HubClient> connect(const HubAccess& access);

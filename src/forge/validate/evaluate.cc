@@ -180,7 +180,6 @@ std::string to_table(const Comparison& c) {
   const auto row = [](std::string_view name, const std::string& a, const std::string& b, const std::string& note) {
     return fmt::format("{:<20} {:>12} {:>12}   {}\n", name, a, b, note);
   };
-  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
   const auto time = [](TimeNs ns) { return fmt::format("{:.0f} us", us(ns)); };
   std::string text = row("", "float32", "int8", "");
   text += row("top-1", percent(c.original.top1), percent(c.compressed.top1), fmt::format("{:+.2f} points", -c.drop_points));

@@ -101,8 +101,6 @@ bool add_up(const wire::ShadowStats& stats) {
          at_most(stats.both_right, labelled) && at_most(stats.only_current, labelled) && at_most(stats.only_candidate, labelled);
 }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
-
 struct Verdict {
   bool fails = false;
   bool passes = false;
