@@ -50,6 +50,17 @@ TEST_F(BadInput, MissingDatasetNamesThePackage) {
   expect_one_sentence(run);
 }
 
+TEST_F(BadInput, DatasetCutShortIsNamed) {
+  ASSERT_TRUE(make_folders(path("data")));
+  // The head promises 60,000 images; the copy ended after one.
+  write("data/train-images-idx3-ubyte", std::string("\0\0\x08\x03\0\0\xea\x60\0\0\0\x1c\0\0\0\x1c", 16) + std::string(784, 'x'));
+  const auto run = moru({"data", "show", path("data").string()});
+  EXPECT_EQ(run.code, 2) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("train-images-idx3-ubyte"));
+  EXPECT_THAT(run.output, HasSubstr("expected"));
+  expect_one_sentence(run);
+}
+
 TEST_F(BadInput, MissingModelFileIsNamed) {
   const auto run = moru({"model", "show", path("absent.onnx").string()});
   EXPECT_EQ(run.code, 2) << run.output;
@@ -106,7 +117,7 @@ TEST_F(BadInput, PortInUseIsNamed) {
   ASSERT_TRUE(url);
   const std::string port = url->substr(url->rfind(':') + 1);
   const auto run = moru({"hub", "serve", "--home", path("hub-2").string(), "--port", port});
-  EXPECT_NE(run.code, 0);
+  EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.output, HasSubstr(port));
   EXPECT_THAT(run.output, HasSubstr("in use"));
   expect_one_sentence(run);

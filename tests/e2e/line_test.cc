@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "fleet/hub/store/sqlite.h"
 #include "tests/support/program.h"
 #include "tests/support/small_line.h"
 
@@ -31,6 +32,15 @@ class LineTest : public testing::SmallLineTest {
       wait_for_stop(50 * kMillisecond);
     }
     FAIL() << "the source did not emit " << items << " items within 30 s";
+  }
+
+  /// Lets the tokens' time be over in the hub's own database, as if it had passed.
+  static void expire_all_tokens(const Path& hub_home) {
+    auto database = fleet::Database::open(hub_home / "hub.db", false);
+    ASSERT_TRUE(database) << database.error().message;
+    const auto changed = database->run("UPDATE tokens SET expires_ns = ?", {std::int64_t{1}});
+    ASSERT_TRUE(changed) << changed.error().message;
+    ASSERT_EQ(*changed, 1);
   }
 
   /// Each sequence number from 1 to the last is stored once, and every link's ledger adds up.
@@ -74,6 +84,9 @@ TEST_F(LineTest, BundleForAnotherTargetIsRefused) {
   EXPECT_EQ(result->state, "failed");
   EXPECT_TRUE(result->refused);
   EXPECT_THAT(result->reason, ::testing::HasSubstr("cortex-m"));
+  const auto watched = moru::testing::run_program("moru", {"rollout", "watch", result->id, "--home", path("line/hub").string()});
+  EXPECT_EQ(watched.code, 1) << watched.output;
+  EXPECT_THAT(watched.output, ::testing::HasSubstr("cortex-m"));
 }
 
 TEST_F(LineTest, BundleSignedByAStrangerIsRefused) {
@@ -101,19 +114,21 @@ TEST_F(LineTest, JoinTokenWorksOnce) {
   const auto second = moru::testing::run_program("moru-agent", {"join", "--name", "b", "--home", path("b").string(), "--token", token});
   EXPECT_EQ(second.code, 2) << second.output;
   EXPECT_THAT(second.output, ::testing::HasSubstr("used"));
+  EXPECT_THAT(second.output, ::testing::HasSubstr("moru hub token")) << "what to do";
   EXPECT_EQ(second.output.find(token), std::string::npos) << "a secret in a message";
 }
 
 TEST_F(LineTest, ExpiredJoinTokenIsRefused) {
   auto line = start(0);
   ASSERT_NE(line, nullptr);
-  const auto answer = line->hub().post("/v1/tokens", {{"valid_seconds", 1}});
+  const auto answer = line->hub().post("/v1/tokens", {{"valid_seconds", 600}});
   ASSERT_TRUE(answer) << answer.error().message;
-  wait_for_stop(1100 * kMillisecond);
+  expire_all_tokens(path("line/hub"));
   const auto run = moru::testing::run_program(
       "moru-agent", {"join", "--name", "a", "--home", path("a").string(), "--token", json_or<std::string>(*answer, "token", "")});
   EXPECT_EQ(run.code, 2) << run.output;
   EXPECT_THAT(run.output, ::testing::HasSubstr("expired"));
+  EXPECT_THAT(run.output, ::testing::HasSubstr("moru hub token")) << "what to do";
 }
 
 TEST_F(LineTest, NodeKilledInTheMiddleLosesNothingThatWasTaken) {
