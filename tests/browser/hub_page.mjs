@@ -80,6 +80,8 @@ test("shows what hub and nodes do as they do it", async () => {
 
   rollOut(3);
   await holds(page, newestRollout, /Release 3[\s\S]*failed[\s\S]*gate: [\s\S]*live items/, kRolloutMs);
+  await holds(page, `${newestRollout} tbody tr:nth-child(1)`, /node-1[\s\S]*aborted/);
+  await holds(page, `${newestRollout} tbody tr:nth-child(2)`, /node-2[\s\S]*aborted/);
   await bothNodesHold(page, "release 2");
 
   assert.equal(await page.evaluate(() => globalThis.sameDocument), true, "the page was loaded again");

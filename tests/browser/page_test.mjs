@@ -156,11 +156,25 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("fits a narrow screen", async () => {
+test("fits a narrow screen, also with a digest in a reason", async () => {
+  server.state.rollouts[1].reason = `node 'line-a' refused the release: found SHA-256 ${"0123456789abcdef".repeat(4)}`;
   const page = await live(await open(browser, server.url, { viewport: { width: 360, height: 740 } }));
   await holds(page, "#rollouts", "Release 4");
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(width <= 360, `found a page ${width} px wide, expected at most 360`);
+});
+
+test("a long name of a machine or reason is cut off, and whole in its tip", async () => {
+  const machine = "Genuine Processor of a Very Long Name (R) Platinum 8480+ @ 2.00GHz, 64 cores, avx2 fma avx512f avx512vnni amx-int8";
+  for (const node of server.state.nodes) {
+    node.state.machine = machine;
+    node.state.deployment = { id: "r-3", release: 3, phase: "refused", reason: `verifying: ${"a long reason ".repeat(12)}`, shadow: {} };
+  }
+  const page = await live(await open(browser, server.url, { viewport: { width: 1280, height: 800 } }));
+  await holds(page, "#nodes", "Genuine");
+  assert.equal(await page.locator("#nodes tbody tr:first-child th small").getAttribute("title"), machine);
+  const [inner, outer] = await page.locator("#nodes").evaluate((table) => [table.scrollWidth, table.parentElement.clientWidth]);
+  assert.ok(inner <= outer, `found a table ${inner} px wide, expected at most ${outer}`);
 });
 
 test("every table has column heads and every row a name", async () => {

@@ -8,6 +8,11 @@ export function count(value: number): string {
   return kDigits.format(value);
 }
 
+/** A count of things of which only the newest `held` are kept: 42, or "at least 200". */
+export function atLeast(value: number, held: number): string {
+  return value < held ? count(value) : `at least ${count(held)}`;
+}
+
 /** 199.8 or 1,204: one digit after the point below a thousand. */
 export function rate(value: number): string {
   return Math.abs(value) < 1000 ? value.toFixed(1) : count(value);

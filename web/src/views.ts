@@ -2,17 +2,22 @@
 // From the live data to elements: one function a part of the page.
 import type { Alert, LinkLedger, Node, Rollout, Shadow } from "./api.ts";
 import { byId, make, update, updateTable, type Child } from "./dom.ts";
-import { ago, clock, count, duration, percent, points, rate } from "./format.ts";
-import type { Connection, Live } from "./live.ts";
+import { ago, atLeast, clock, count, duration, percent, points, rate } from "./format.ts";
+import { kAlertsKept, type Connection, type Live } from "./live.ts";
 
 type Tone = "good" | "busy" | "bad" | "quiet";
 
-const kPhaseTones: Record<string, Tone> = { committed: "good", aborted: "quiet", "rolled back": "bad", refused: "bad", pending: "quiet" };
+const kPhaseTones: Record<string, Tone> = { committed: "good", aborted: "quiet", "told to abort": "quiet", "rolled back": "bad", refused: "bad", pending: "quiet" };
 const kStateTones: Record<string, Tone> = { succeeded: "good", failed: "bad", aborted: "bad", pending: "quiet" };
 
 /** A state in words with a dot; the dot's colour never stands alone. */
 function badge(text: string, tone: Tone): HTMLElement {
   return make(`span.badge.${tone}`, [text]);
+}
+
+/** A second line below a cell's value: cut off with dots where it is too long, whole in the tip. */
+function small(text: string): HTMLElement {
+  return make("small", [text], text === "" ? {} : { title: text });
 }
 
 export function showConnection(connection: Connection): void {
@@ -47,12 +52,12 @@ export function showNodes(nodes: Node[], nowMs: number): void {
   const heads = ["Node", "State", "Model", "Deployment", "#Items", "#Items/s", "#p50", "#p99", "#Missed", "Ledger"];
   const rows = nodes.map((node) =>
     make("tr", [
-      make("th", [make("strong", [node.name]), make("small", [node.machine])], { scope: "row" }),
+      make("th", [make("strong", [node.name]), small(node.machine)], { scope: "row" }),
       make("td", [
         badge(node.online ? "online" : "offline", node.online ? "good" : "bad"),
-        make("small", [node.online ? node.streamState : node.lastSeenNs > 0 ? `seen ${ago(node.lastSeenNs / 1e6, nowMs)}` : "never seen"]),
+        small(node.online ? node.streamState : node.lastSeenNs > 0 ? `seen ${ago(node.lastSeenNs / 1e6, nowMs)}` : "never seen"),
       ]),
-      make("td", node.release > 0 ? [make("span", [`release ${node.release}`]), make("small", [node.releaseName])] : [make("span.muted", ["none yet"])]),
+      make("td", node.release > 0 ? [make("span", [`release ${node.release}`]), small(node.releaseName)] : [make("span.muted", ["none yet"])]),
       make("td", deployment(node)),
       number(count(node.items)),
       number(rate(node.online ? node.itemsPerSecond : 0)),
@@ -74,7 +79,7 @@ function deployment(node: Node): Child[] {
   const d = node.deployment;
   if (d === null) return [make("span.muted", ["–"])];
   const detail = d.reason !== "" ? d.reason : d.phase === "shadowing" ? `${count(d.shadow.items)} items in shadow` : "";
-  return [badge(`${d.phase} ${d.release}`, kPhaseTones[d.phase] ?? "busy"), make("small", [detail])];
+  return [badge(`${d.phase} ${d.release}`, kPhaseTones[d.phase] ?? "busy"), small(detail)];
 }
 
 function balanced(link: LinkLedger): boolean {
@@ -116,7 +121,7 @@ export function showAlerts(alerts: Alert[], perMinute: number): void {
     ]),
   );
   updateTable(byId("alerts"), ["#Time", "Node", "#Item", "Ordered", "Seen", "#P(order)", "#Latency"], rows);
-  byId("alert-rate").textContent = perMinute > 0 ? `${perMinute} in the last minute` : "";
+  byId("alert-rate").textContent = perMinute > 0 ? `${atLeast(perMinute, kAlertsKept)} in the last minute` : "";
   hideWhenEmpty("alerts", alerts.length);
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { niceTop } from "../src/chart.ts";
-import { ago, count, duration, percent, points, rate } from "../src/format.ts";
+import { ago, atLeast, count, duration, percent, points, rate } from "../src/format.ts";
 
 test("durations take the unit that people would", () => {
   assert.equal(duration(0), "–");
@@ -21,6 +21,11 @@ test("counts, rates and shares", () => {
   assert.equal(rate(12345.6), "12,346");
   assert.equal(percent(1, 3), "33.3 %");
   assert.equal(percent(0, 0), "–");
+});
+
+test("a count that reached the limit of what is held says so", () => {
+  assert.equal(atLeast(199, 200), "199");
+  assert.equal(atLeast(200, 200), "at least 200");
 });
 
 test("how long ago", () => {

@@ -158,10 +158,10 @@ Status RolloutController::drain(const std::string& node, std::uint64_t at) {
 void RolloutController::tick(const NodeViews& views) {
   const std::lock_guard lock(mutex_);
   for (Rollout& rollout : rollouts_) {
-    if (is_over(rollout.state)) continue;
+    if (is_settled(rollout)) continue;
     Rollout next = rollout;
     const Step step = advance_rollout(&next, views, clock_.steady_now());
-    if (!step.entered && step.orders.empty()) {
+    if (!step.entered && !step.settled && step.orders.empty()) {
       // Counts only: nodes say them again after a restart, so they need no fsync.
       rollout = std::move(next);
       if (step.changed) hooks_.changed(write_rollout(rollout));

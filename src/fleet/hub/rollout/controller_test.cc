@@ -93,6 +93,28 @@ TEST_F(ControllerTest, ARestartedHubGoesOnWhereItWas) {
   EXPECT_EQ(history[3]["state"], "succeeded");
 }
 
+TEST_F(ControllerTest, HowTheNodesEndedIsKeptAfterTheEnd) {
+  const auto id = controller_->start(request(2), views_);
+  ASSERT_TRUE(id) << id.error().message;
+  say("a", *id, DeploymentPhase::kShadowing);
+  say("b", *id, DeploymentPhase::kRefused);
+  controller_->tick(views_);
+  EXPECT_EQ(state_of(*id), "failed");
+  const int changes = changes_;
+  say("a", *id, DeploymentPhase::kAborted);
+  controller_->tick(views_);
+  EXPECT_EQ(changes_, changes + 1);
+  controller_->tick(views_);
+  EXPECT_EQ(changes_, changes + 1) << "nothing is left to hear";
+  views_.clear();
+  restart();
+  const auto shown = controller_->show(*id);
+  ASSERT_TRUE(shown) << shown.error().message;
+  EXPECT_EQ((*shown)["nodes"][0]["phase"], "aborted");
+  EXPECT_EQ((*shown)["nodes"][1]["phase"], "refused");
+  EXPECT_EQ((*shown)["history"].size(), 2U) << "the rollout's own states only";
+}
+
 TEST_F(ControllerTest, ANodeTakesPartInOneRolloutAtATime) {
   const auto id = controller_->start(request(2, {"a"}), views_);
   ASSERT_TRUE(id);

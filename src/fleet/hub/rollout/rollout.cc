@@ -26,8 +26,11 @@ void end(Rollout* rollout, RolloutState state, const char* outcome, std::string 
   const auto committed = std::count_if(rollout->nodes.begin(), rollout->nodes.end(),
                                        [](const RolloutNode& node) { return node.step == NodeStep::kCommitted; });
   if (committed > 0) reason += fmt::format("; {} of {} nodes had committed and keep the release", committed, rollout->nodes.size());
-  for (const RolloutNode& node : rollout->nodes) {
-    if (node.step != NodeStep::kCommitted && node.step != NodeStep::kFailed) step->orders.push_back({node.name, "abort"});
+  for (RolloutNode& node : rollout->nodes) {
+    if (node.step == NodeStep::kCommitted || node.step == NodeStep::kFailed) continue;
+    step->orders.push_back({node.name, "abort"});
+    node.phase = kToldToAbort;
+    node.reason.clear();
   }
   rollout->outcome = outcome;
   enter(rollout, state, std::move(reason), now, step);
@@ -79,6 +82,33 @@ Refusal take_reports(Rollout* rollout, const NodeViews& views, Step* step) {
     if (first.reason.empty()) first = std::move(refusal);
   }
   return first;
+}
+
+bool is_ending(DeploymentPhase phase) {
+  return phase == DeploymentPhase::kCommitted || phase == DeploymentPhase::kAborted || phase == DeploymentPhase::kRolledBack ||
+         phase == DeploymentPhase::kRefused;
+}
+
+/// After the rollout's end: how each node took the order to abort. One may have committed before it heard of it.
+void take_endings(Rollout* rollout, const NodeViews& views, Step* step) {
+  for (RolloutNode& node : rollout->nodes) {
+    const auto view = views.find(node.name);
+    if (node.phase != kToldToAbort || view == views.end() || !view->second.state) continue;
+    const auto& report = view->second.state->deployment;
+    if (!report) continue;
+    if (report->id != rollout->id && node.step >= NodeStep::kReady) {
+      // It was with this rollout and is with a later one now, before it said more.
+      const bool has_it = view->second.state->release == rollout->release;
+      node.phase = to_string(has_it ? DeploymentPhase::kCommitted : DeploymentPhase::kAborted);
+      node.reason = has_it ? "" : "the hub ended the rollout";
+      step->changed = step->settled = true;
+    }
+    if (report->id != rollout->id || !is_ending(report->phase)) continue;
+    const wire::ShadowStats judged = node.shadow;  // a node that was started again has none
+    take_report(*report, &node, step);
+    node.shadow = judged;
+    step->settled = true;
+  }
 }
 
 /// "node 'a' is fetching, node 'b' is offline": those that keep the others waiting.
@@ -216,9 +246,17 @@ Step begin_rollout(Rollout* rollout, TimeNs now) {
   return step;
 }
 
+bool is_settled(const Rollout& rollout) {
+  return is_over(rollout.state) &&
+         std::none_of(rollout.nodes.begin(), rollout.nodes.end(), [](const RolloutNode& node) { return node.phase == kToldToAbort; });
+}
+
 Step advance_rollout(Rollout* rollout, const NodeViews& views, TimeNs now) {
   Step step;
-  if (is_over(rollout->state)) return step;
+  if (is_over(rollout->state)) {
+    take_endings(rollout, views, &step);
+    return step;
+  }
   if (Refusal refusal = take_reports(rollout, views, &step); !refusal.reason.empty()) {
     end(rollout, RolloutState::kFailed, refusal.outcome, std::move(refusal.reason), now, &step);
     return step;

@@ -35,12 +35,15 @@ enum class NodeStep {
   kFailed,  ///< refused or rolled back
 };
 
+/// The phase of a node that has not committed when the rollout ends, until it reports again.
+inline constexpr std::string_view kToldToAbort = "told to abort";
+
 struct RolloutNode {
   std::string name;
   int wave = 0;                ///< index into waves
   bool first_install = false;  ///< it had no current release
   NodeStep step = NodeStep::kStaging;
-  std::string phase = "pending";  ///< as the node last said
+  std::string phase = "pending";  ///< as the node last said; kToldToAbort from the rollout's end until it says how that went
   std::string reason;
   wire::ShadowStats shadow;
 };
@@ -90,13 +93,16 @@ struct Step {
   std::vector<NodeOrder> orders;
   bool entered = false;  ///< the state or the wave changed: worth an entry in the history
   bool changed = false;  ///< something that is kept or shown changed
+  bool settled = false;  ///< a node said how it ended, after the rollout's end: worth keeping
 };
 
 /// Gives each node its wave: the first share of the nodes goes first.
 void assign_waves(Rollout* rollout);
 /// The first step of a new rollout: everybody stages.
 Step begin_rollout(Rollout* rollout, TimeNs now);
-/// Looks at the nodes and the time and goes on where that is due. Call it again and again.
+/// Whether nothing can change any more: it is over, and every node has said how it ended.
+bool is_settled(const Rollout& rollout);
+/// Looks at the nodes and the time and goes on where that is due. Call it again and again until the rollout is settled.
 Step advance_rollout(Rollout* rollout, const NodeViews& views, TimeNs now);
 /// Somebody wants it to end. Nothing when it is over already.
 Step abort_rollout(Rollout* rollout, const std::string& reason);

@@ -115,6 +115,48 @@ TEST_F(RolloutTest, TheGateFailsABadReleaseAndEverybodyAborts) {
   EXPECT_GE(rollout_.figures.items, 500U);
 }
 
+TEST_F(RolloutTest, AfterTheEndEachNodeSaysHowItEnded) {
+  make(3);
+  all_say(DeploymentPhase::kShadowing, bad(300));
+  advance();
+  advance();
+  ASSERT_EQ(rollout_.state, RolloutState::kFailed);
+  for (const auto& node : rollout_.nodes) EXPECT_EQ(node.phase, kToldToAbort) << "it is not in shadow any more";
+  EXPECT_FALSE(is_settled(rollout_));
+  const std::string reason = rollout_.reason;
+
+  say("node-1", DeploymentPhase::kAborted, {}, "the hub ended the rollout");
+  say("node-2", DeploymentPhase::kCommitted);
+  advance();
+  EXPECT_EQ(rollout_.nodes[0].phase, "aborted");
+  EXPECT_EQ(rollout_.nodes[0].reason, "the hub ended the rollout");
+  EXPECT_EQ(rollout_.nodes[0].shadow.items, 300U) << "what the gate judged stays";
+  EXPECT_EQ(rollout_.nodes[1].phase, "committed") << "it had committed before it heard of the end";
+  EXPECT_EQ(rollout_.nodes[2].phase, kToldToAbort) << "it still says that it shadows";
+  EXPECT_FALSE(is_settled(rollout_));
+  say("node-3", DeploymentPhase::kAborted);
+  advance();
+  EXPECT_TRUE(is_settled(rollout_));
+  EXPECT_EQ(rollout_.state, RolloutState::kFailed);
+  EXPECT_EQ(rollout_.reason, reason);
+  EXPECT_EQ(orders_, "");
+}
+
+TEST_F(RolloutTest, ANodeThatIsWithALaterRolloutHasEndedThisOne) {
+  make(2);
+  say("node-1", DeploymentPhase::kShadowing);
+  say("node-2", DeploymentPhase::kFetching);
+  views_["node-2"].state->deployment->id = "r0-earlier";
+  advance(60 * kSecond);
+  ASSERT_EQ(rollout_.outcome, "timed out");
+  say("node-1", DeploymentPhase::kFetching);
+  views_["node-1"].state->deployment->id = "r2-later";
+  advance();
+  EXPECT_EQ(rollout_.nodes[0].phase, "aborted");
+  EXPECT_EQ(rollout_.nodes[0].reason, "the hub ended the rollout");
+  EXPECT_EQ(rollout_.nodes[1].phase, kToldToAbort) << "it never was with this one: what it says is older";
+}
+
 TEST_F(RolloutTest, OneRefusalFailsItWithTheNodesReason) {
   make(2);
   say("node-1", DeploymentPhase::kShadowing, good(10));
