@@ -31,7 +31,7 @@ class HubCommands : public ::testing::Test {
   }
   Path ready() const { return folder_->path() / "hub" / "ready.json"; }
   Path copy() const { return folder_->path() / "copy.json"; }
-  Captured run(const std::vector<std::string>& arguments) const {
+  Captured run(std::vector<std::string> arguments) const {
     // Messages for people go to stderr: both are looked at together.
     std::string line = std::string("exec '") + MORU_PROGRAM + "'";
     for (const std::string& argument : arguments) line += " '" + argument + "'";

@@ -23,6 +23,7 @@ std::string_view kind_name(model::AttributeKind kind) {
     case model::AttributeKind::kFloats: return "floats";
     case model::AttributeKind::kStrings: return "strings";
     case model::AttributeKind::kTensor: return "tensor";
+    case model::AttributeKind::kGraph: return "graph";
   }
   return "?";
 }

@@ -200,7 +200,7 @@ Result<std::shared_ptr<Outbox>> Outbox::open(const Path& folder, std::string str
   return std::shared_ptr<Outbox>(new Outbox(std::move(impl)));
 }
 
-Status Outbox::append(std::string_view kind, std::string_view body) { return impl_->append(kind, body); }
+Status Outbox::append(std::string_view kind, std::string body) { return impl_->append(kind, body); }
 Status Outbox::sync() { return impl_->sync(); }
 Result<std::vector<wire::Record>> Outbox::read(std::uint64_t after, std::size_t max_records) const {
   return impl_->read(after, max_records);

@@ -6,7 +6,8 @@
 
 namespace moru::model {
 
-/// Checks the graph's invariants (model/graph/graph.h), that every op is known, and that the count of inputs and
+/// Checks the graph's invariants (model/graph/graph.h), that every op of ONNX's own domain is known (a node
+/// of another domain whose op is not known is kept as it is), that bodies fit what is around them, and that the count of inputs and
 /// outputs and the names and types of attributes fit the op's schema. Errors: kInvalidArgument or kUnsupported (unknown
 /// op), naming the node.
 Status verify(const Graph& graph);

@@ -46,7 +46,7 @@ Result<std::string> Artefacts::put(std::string_view bytes) const {
 }
 
 Result<Path> Artefacts::find(const std::string& sha256, std::uint64_t size) const {
-  Path path = folder_ / sha256;
+  const Path path = folder_ / sha256;
   std::error_code error;
   const auto found = std::filesystem::file_size(path, error);
   if (error) return fail(ErrorCode::kNotFound, fmt::format("artefact '{}': {}; push the release again", path.string(), error.message()));

@@ -58,14 +58,14 @@ Status read_limit(const Json& json, const char* name, TimeNs* out) {
 }  // namespace
 
 Result<RolloutRequest> read_rollout_request(const Json& json) {
-  static const std::vector<std::string> known = {"release",    "nodes",         "waves",        "gate",
-                                                 "soak_items", "stage_seconds", "gate_seconds", "soak_seconds"};
+  static const std::vector<std::string> kKnown = {"release",    "nodes",         "waves",        "gate",
+                                                  "soak_items", "stage_seconds", "gate_seconds", "soak_seconds"};
   RolloutRequest request;
   MORU_ASSIGN_OR_RETURN(request.release, json_field<std::int64_t>(json, "release", kWhere));
   for (const auto& [name, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found unknown field '{}', expected one of {}{}", kWhere, name,
-                                                           fmt::join(known, ", "), did_you_mean(name, known)));
+                                                           fmt::join(kKnown, ", "), did_you_mean(name, kKnown)));
     }
   }
   if (json.contains("nodes")) {

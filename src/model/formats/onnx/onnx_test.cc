@@ -94,6 +94,7 @@ TEST(Onnx, RoundTripsTheExamplesOfEveryOp) {
     for (const OpExample& example : op->examples) {
       SCOPED_TRACE(std::string(op->name) + ": " + std::string(example.title));
       Graph graph = graph_of(example.graph);
+      graph.opset = kNewestOpset;  // some ops are newer than the default
       expect_round_trip(graph);
     }
   }
