@@ -64,8 +64,8 @@ T random_value(Rng& rng) {
     return static_cast<T>(rng.normal());
   } else if constexpr (sizeof(T) <= 2 && !std::is_same_v<T, bool>) {
     using Wide = std::int64_t;
-    constexpr Wide kMin = std::numeric_limits<T>::min();
-    constexpr Wide kMax = std::numeric_limits<T>::max();
+    constexpr auto kMin = static_cast<Wide>(std::numeric_limits<T>::min());
+    constexpr auto kMax = static_cast<Wide>(std::numeric_limits<T>::max());
     return static_cast<T>(kMin + static_cast<Wide>(rng.below(static_cast<std::uint64_t>(kMax - kMin + 1))));
   } else {
     return static_cast<T>(rng.below(2));
