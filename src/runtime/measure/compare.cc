@@ -63,10 +63,8 @@ T random_value(Rng& rng) {
   if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(rng.normal());
   } else if constexpr (sizeof(T) <= 2 && !std::is_same_v<T, bool>) {
-    using Wide = std::int64_t;
-    constexpr auto kMin = static_cast<Wide>(std::numeric_limits<T>::min());
-    constexpr auto kMax = static_cast<Wide>(std::numeric_limits<T>::max());
-    return static_cast<T>(kMin + static_cast<Wide>(rng.below(static_cast<std::uint64_t>(kMax - kMin + 1))));
+    // Each pattern of bits as often as the others.
+    return static_cast<T>(rng.below(std::uint64_t{1} << (8 * sizeof(T))));
   } else {
     return static_cast<T>(rng.below(2));
   }

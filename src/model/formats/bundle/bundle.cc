@@ -109,8 +109,8 @@ Status check_fields(const Json& object, std::span<const std::string> known, std:
 }
 
 Result<BundleFile> file_from_json(const Json& json, std::string_view where) {
-  static const std::vector<std::string> kFields = {"name", "target", "format", "sha256", "size"};
-  MORU_RETURN_IF_ERROR(check_fields(json, kFields, where));
+  static const std::vector<std::string> fields = {"name", "target", "format", "sha256", "size"};
+  MORU_RETURN_IF_ERROR(check_fields(json, fields, where));
   BundleFile file;
   MORU_ASSIGN_OR_RETURN(file.name, json_field<std::string>(json, "name", where));
   MORU_ASSIGN_OR_RETURN(file.target, json_field<std::string>(json, "target", where));
@@ -121,9 +121,9 @@ Result<BundleFile> file_from_json(const Json& json, std::string_view where) {
 }
 
 Result<BundleHeader> header_from_json(std::string_view text) {
-  static const std::vector<std::string> kFields = {"name", "version", "created", "card", "files"};
+  static const std::vector<std::string> fields = {"name", "version", "created", "card", "files"};
   MORU_ASSIGN_OR_RETURN(const Json json, parse_json(text, "header"));
-  MORU_RETURN_IF_ERROR(check_fields(json, kFields, "header"));
+  MORU_RETURN_IF_ERROR(check_fields(json, fields, "header"));
   BundleHeader header;
   MORU_ASSIGN_OR_RETURN(header.name, json_field<std::string>(json, "name", "header"));
   MORU_ASSIGN_OR_RETURN(header.version, json_field<std::int64_t>(json, "version", "header"));

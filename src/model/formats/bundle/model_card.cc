@@ -51,8 +51,8 @@ Result<Dim> dim_from_json(const Json& json, std::string_view where) {
 }
 
 Result<CardPort> port_from_json(const Json& json, std::string_view where) {
-  static const std::vector<std::string> kFields = {"name", "dtype", "shape"};
-  MORU_RETURN_IF_ERROR(check_fields(json, kFields, where));
+  static const std::vector<std::string> fields = {"name", "dtype", "shape"};
+  MORU_RETURN_IF_ERROR(check_fields(json, fields, where));
   CardPort port;
   MORU_ASSIGN_OR_RETURN(port.name, json_field<std::string>(json, "name", where));
   MORU_ASSIGN_OR_RETURN(port.dtype, json_field<std::string>(json, "dtype", where));
@@ -145,10 +145,10 @@ std::string write_card(const ModelCard& card) {
 }
 
 Result<ModelCard> read_card(std::string_view text, std::string_view where) {
-  static const std::vector<std::string> kFields = {"name", "task",       "inputs",  "outputs",         "labels",    "mean",
-                                                   "std",  "activation", "figures", "alert_threshold", "provenance"};
+  static const std::vector<std::string> fields = {"name", "task",       "inputs",  "outputs",         "labels",    "mean",
+                                                  "std",  "activation", "figures", "alert_threshold", "provenance"};
   MORU_ASSIGN_OR_RETURN(const Json json, parse_json(text, where));
-  MORU_RETURN_IF_ERROR(check_fields(json, kFields, where));
+  MORU_RETURN_IF_ERROR(check_fields(json, fields, where));
   ModelCard card;
   MORU_ASSIGN_OR_RETURN(card.name, json_field<std::string>(json, "name", where));
   MORU_ASSIGN_OR_RETURN(card.task, json_field<std::string>(json, "task", where));
