@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -79,7 +80,7 @@ Result<T> TokenStream::take_nan() {
   const std::string_view digits = token_.spelling.starts_with("0x") ? token_.spelling.substr(2) : std::string_view();
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
   const T value = std::bit_cast<T>(bits);
-  if (failure != std::errc{} || end != digits.data() + digits.size() || value == value) return expected("the bits of a NaN as 0x...");
+  if (failure != std::errc{} || end != digits.data() + digits.size() || !std::isnan(value)) return expected("the bits of a NaN as 0x...");
   MORU_RETURN_IF_ERROR(advance());
   MORU_RETURN_IF_ERROR(take(")"));
   return value;
