@@ -15,7 +15,9 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -66,10 +68,10 @@ struct MqttClient::Impl {
   std::thread thread;
   std::atomic<bool> connected{false};
   std::atomic<bool> stopping{false};
-  std::atomic<std::int64_t> unacknowledged{0};  ///< messages that went to the library and did not come back as sent
   std::mutex mutex;
   std::condition_variable wake;
-  std::string refusal;  // the broker's reason, from the connect callback; only the client's thread uses it
+  std::string refusal;   // the broker's reason, from the connect callback; only the client's thread uses it
+  int unsubscribed = 0;  // the UNSUBSCRIBE that was answered last; only the client's thread uses it
 
   Status configure();
   void run();
@@ -106,7 +108,7 @@ Status MqttClient::Impl::configure() {
   if (code != MOSQ_ERR_SUCCESS)
     return fail(ErrorCode::kInvalidArgument, fmt::format("MQTT: options were not taken: {}", mosquitto_strerror(code)));
   mosquitto_connect_callback_set(handle.get(), [](mosquitto*, void* self, int reason) { static_cast<Impl*>(self)->on_connect(reason); });
-  mosquitto_publish_callback_set(handle.get(), [](mosquitto*, void* self, int) { --static_cast<Impl*>(self)->unacknowledged; });
+  mosquitto_unsubscribe_callback_set(handle.get(), [](mosquitto*, void* self, int id) { static_cast<Impl*>(self)->unsubscribed = id; });
   mosquitto_message_callback_set(handle.get(), [](mosquitto*, void* self, const mosquitto_message* message) {
     const auto& handler = static_cast<Impl*>(self)->options.on_message;
     if (handler) handler(message->topic, {static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen)});
@@ -157,10 +159,17 @@ void MqttClient::Impl::session() {
 }
 
 /// Lets what is queued out, then a DISCONNECT, so that the broker does not publish the will. The library closes the socket behind the
-/// DISCONNECT; were an acknowledgement unread in it, the kernel would reset the connection, and the broker might not see the DISCONNECT.
+/// DISCONNECT; were anything unread in it, the kernel would reset the connection, and the broker might not see the DISCONNECT. So the
+/// subscriptions end first: the broker answers in order, and behind its last answer comes no acknowledgement and no message.
 void MqttClient::Impl::say_good_bye() {
   const TimeNs deadline = system_clock().steady_now() + kGoodByeTimeout;
-  while (unacknowledged > 0 && system_clock().steady_now() < deadline) {
+  std::vector<std::string> topics = options.subscriptions;
+  if (topics.empty()) topics.push_back(options.client_id);  // any topic is answered
+  int last = 0;
+  for (const std::string& topic : topics) {
+    if (mosquitto_unsubscribe(handle.get(), &last, topic.c_str()) != MOSQ_ERR_SUCCESS) return;
+  }
+  while (unsubscribed != last && system_clock().steady_now() < deadline) {
     if (mosquitto_loop(handle.get(), kConnectingLoopMs, 1) != MOSQ_ERR_SUCCESS) return;
   }
   if (mosquitto_disconnect(handle.get()) != MOSQ_ERR_SUCCESS) return;
@@ -215,11 +224,9 @@ Status MqttClient::publish(const std::string& topic, std::string_view payload, i
   if (!impl_->connected)
     return fail(ErrorCode::kUnavailable,
                 fmt::format("MQTT: not connected to {}:{}, expected a connection", impl_->options.host, impl_->options.port));
-  ++impl_->unacknowledged;  // before the call: the acknowledgement may be there when it returns
   const int code =
       mosquitto_publish(impl_->handle.get(), nullptr, topic.c_str(), static_cast<int>(payload.size()), payload.data(), qos, retain);
   if (code == MOSQ_ERR_SUCCESS) return {};
-  --impl_->unacknowledged;
   const bool lost = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST;
   return fail(lost ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
               fmt::format("MQTT: publish to '{}': {}", topic, mosquitto_strerror(code)));
