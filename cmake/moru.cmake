@@ -71,8 +71,8 @@ function(moru_test name)
 endfunction()
 
 # moru_plugins(TARGET moru_model_ops TABLE all_ops NAMESPACE moru::model TYPE OpSpec HEADER model/ops/op.h PREFIX kOp_ FILES ...)
-# Each FILE x.cc (or x/backend.cc) must define `extern const TYPE PREFIXx`; a missing one is a link error. The generated
-# source defines `std::span<const TYPE* const> TABLE()` in name order.
+# Each FILE x.cc (or x/backend.cc) must define `extern const TYPE PREFIXx`, and tflite/x.cc PREFIXtflite_x, since its names are
+# those of a dialect; a missing one is a link error. The generated source defines `std::span<const TYPE* const> TABLE()` in name order.
 function(moru_plugins)
   cmake_parse_arguments(ARG "" "TARGET;TABLE;NAMESPACE;TYPE;HEADER;PREFIX" "FILES" ${ARGN})
   set(names)
@@ -81,6 +81,8 @@ function(moru_plugins)
     if(stem STREQUAL "backend")
       get_filename_component(folder ${file} DIRECTORY)
       get_filename_component(stem ${folder} NAME)
+    elseif(file MATCHES "/tflite/[^/]+$")
+      string(PREPEND stem tflite_)
     endif()
     list(APPEND names ${stem})
   endforeach()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the seeds of the fuzzers' corpora: make_corpus FOLDER makes FOLDER/onnx and FOLDER/bundle. The same each time.
+// Writes the seeds of the fuzzers' corpora: make_corpus FOLDER makes FOLDER/onnx, tflite, text and bundle. The same each time.
 // Files beside these seeds are findings; they stay.
 #include <fmt/format.h>
 
@@ -8,9 +8,11 @@
 #include "model/formats/bundle/bundle.h"
 #include "model/formats/bundle/model_card.h"
 #include "model/formats/onnx/onnx.h"
+#include "model/formats/tflite/tflite.h"
 #include "model/graph/text.h"
 #include "model/ops/op.h"
 #include "model/ops/verify.h"
+#include "model/ops/versions.h"
 
 namespace {
 
@@ -41,6 +43,56 @@ constexpr std::string_view kQuantisedNet = R"(graph "quantised" {
   output p
 })";
 
+constexpr std::string_view kBodies = R"(graph "bodies" {
+  opset 22
+  opset "com.example" 2
+  input c: bool[]
+  input x: float32[2]
+  init w = float16[2] {1, 2}
+  init names = string[2] {"a", ""}
+  init small = int4[3] {-8, 7, 0}
+  v = Cast(w) {to = 1}
+  y = If(c) {else_branch = graph "else" (x, v) {
+    opset 22
+    input x: float32[2]
+    input v: float32[2]
+    a = Add(x, v)
+    output a
+  }, then_branch = graph "then" (c, x) {
+    opset 22
+    input c: bool[]
+    input x: float32[2]
+    b = If(c) {else_branch = graph "" (x) {
+      opset 22
+      input x: float32[2]
+      d = Neg(x)
+      output d
+    }, then_branch = graph "" (x) {
+      opset 22
+      input x: float32[2]
+      e = Relu(x)
+      output e
+    }}
+    output b
+  }}
+  z = com.example::Other(y, names, small) {level = 3}
+  output y
+  output z
+})";
+
+constexpr std::string_view kEveryWord = R"(graph "tiny \"net\"" {
+  opset 22
+  meta "labels" = "a\nb\t\x01"
+  input x: float32[N, 1, 28, ?]
+  input "odd::name": int8[*] quant {scales = [0.5, 1e-05], zero_points = [-3, 0], axis = 1}
+  init w = float32[2] {0.1, nan(0x7fc00001)}
+  init h = bfloat16[1] {-inf}
+  init c = complex64[1] {(1, -0.5)}
+  init f = float8e4m3fn[2] {448, nan}
+  y: ?[3], _ = other::Op(x, _) {a = 1.0, b = "s", c = [1, 2], d = [0.5], e = ["p"], f = ints[], g = int8[1] {-1}} as "as"
+  output y
+})";
+
 Status write_seed(const Path& folder, const std::string& name, std::string_view bytes) {
   if (bytes.size() > kMaxSeedBytes)
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} bytes, expected at most {}", name, bytes.size(), kMaxSeedBytes));
@@ -50,12 +102,68 @@ Status write_seed(const Path& folder, const std::string& name, std::string_view 
 Result<std::string> onnx_of(std::string_view text) {
   MORU_ASSIGN_OR_RETURN(model::Graph graph, model::parse_text(text));
   MORU_RETURN_IF_ERROR(model::infer_shapes(graph));
-  return model::write_onnx(graph);
+  // The newest opset has every op.
+  return model::write_onnx(graph, {.opset = model::kNewestOpset});
+}
+
+Result<std::string> tflite_of(std::string_view text) {
+  MORU_ASSIGN_OR_RETURN(model::Graph graph, model::parse_text(text));
+  MORU_RETURN_IF_ERROR(model::infer_shapes(graph));
+  return model::write_tflite(graph);
+}
+
+constexpr std::string_view kTfliteNet = R"(graph "tflite" {
+  opset 13
+  meta "tflite.description" = "a seed"
+  meta "min_runtime_version" = "1.5.0"
+  meta "tflite.signature:serving_default" = "{\"inputs\":[[\"image\",0]],\"outputs\":[[\"scores\",0]]}"
+  input image: int8[?, 4, 4, 1] quant {scales = [0.5], zero_points = [-3], axis = 0}
+  init w: int8[2, 3, 3, 1] quant {scales = [0.25, 0.125], zero_points = [0, 0], axis = 0} = int8[2, 3, 3, 1] {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, -1, -2, -3, -4, -5, -6, -7, -8, -9}
+  init b: int32[2] quant {scales = [0.125, 0.0625], zero_points = [0, 0], axis = 0} = int32[2] {10, -10}
+  state: float32[1, 2, 2, 2] = tflite::VARIABLE()
+  y: int8[?, 2, 2, 2] quant {scales = [1.0], zero_points = [0], axis = 0} = tflite::CONV_2D(image, w, b) {padding = "VALID", stride_h = 1, stride_w = 1}
+  f: float32[?, 2, 2, 2] = tflite::DEQUANTIZE(y)
+  s: float32[?, 2, 2, 2] = tflite::ADD(f, state)
+  r: float32[?, 2, 2, 2] = tflite::WHILE(s) {body_subgraph = graph "body" {
+    opset 13
+    input a: float32[?, 2, 2, 2]
+    c: float32[?, 2, 2, 2] = tflite::NEG(a)
+    output c
+  }, cond_subgraph = graph "cond" {
+    opset 13
+    input d: float32[?, 2, 2, 2]
+    init no = bool[] {false}
+    output no
+  }}
+  z: float32[?, 2] = tflite.custom::MyPool(r, _) {custom_options = "\x01\x02ab"}
+  output z
+})";
+
+Status write_tflite_seeds(const Path& folder) {
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  for (const model::OpSpec* op : model::all_ops()) {
+    if (op->domain != "tflite") continue;
+    for (std::size_t i = 0; i < op->examples.size(); ++i) {
+      const auto name = fmt::format("op_{}_{}", op->name, i);
+      MORU_ASSIGN_OR_RETURN_IN(name, const std::string bytes, tflite_of(op->examples[i].graph));
+      MORU_RETURN_IF_ERROR(write_seed(folder, name, bytes));
+    }
+  }
+  MORU_ASSIGN_OR_RETURN_IN("net_quantised", const std::string net, tflite_of(kTfliteNet));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "net_quantised", net));
+  // Bad ones: nothing, cut short, a size that lies.
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_empty", ""));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", std::string_view(net).substr(0, net.size() / 2)));
+  std::string changed = net;
+  changed.replace(net.size() / 3, 4, "\xff\xff\xff\x7f");
+  return write_seed(folder, "bad_length", changed);
 }
 
 Status write_onnx_seeds(const Path& folder) {
   MORU_RETURN_IF_ERROR(make_folders(folder));
   for (const model::OpSpec* op : model::all_ops()) {
+    if (!op->domain.empty()) continue;
     for (std::size_t i = 0; i < op->examples.size(); ++i) {
       const auto name = fmt::format("op_{}_{}", op->name, i);
       MORU_ASSIGN_OR_RETURN_IN(name, const std::string bytes, onnx_of(op->examples[i].graph));
@@ -64,6 +172,8 @@ Status write_onnx_seeds(const Path& folder) {
   }
   MORU_ASSIGN_OR_RETURN_IN("net_quantised", const std::string net, onnx_of(kQuantisedNet));
   MORU_RETURN_IF_ERROR(write_seed(folder, "net_quantised", net));
+  MORU_ASSIGN_OR_RETURN_IN("net_bodies", const std::string bodies, onnx_of(kBodies));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "net_bodies", bodies));
   // Bad ones: nothing, cut short, a wrong version, a size that lies.
   MORU_RETURN_IF_ERROR(write_seed(folder, "bad_empty", ""));
   MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", std::string_view(net).substr(0, net.size() / 2)));
@@ -73,6 +183,17 @@ Status write_onnx_seeds(const Path& folder) {
   changed = net;
   changed.replace(net.size() / 3, 4, "\xff\xff\xff\x7f");
   return write_seed(folder, "bad_length", changed);
+}
+
+Status write_text_seeds(const Path& folder) {
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "net_quantised", kQuantisedNet));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "net_bodies", kBodies));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "every_word", kEveryWord));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", kBodies.substr(0, kBodies.size() / 2)));
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "graph \"g\" { y = If() {a = ";
+  return write_seed(folder, "bad_deep", deep);
 }
 
 Status write_bundle_seeds(const Path& folder) {
@@ -110,6 +231,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   Status status = write_onnx_seeds(Path(argv[1]) / "onnx");
+  if (status) status = write_text_seeds(Path(argv[1]) / "text");
+  if (status) status = write_tflite_seeds(Path(argv[1]) / "tflite");
   if (status) status = write_bundle_seeds(Path(argv[1]) / "bundle");
   if (status) return 0;
   std::fprintf(stderr, "make_corpus: %s\n", status.error().message.c_str());

@@ -77,22 +77,22 @@ def tsan(context):
 
 
 def fuzz(context):
-    """A short run of each fuzzer from its corpus; the corpus itself is replayed by the other builds' tests."""
-    if context.run("fuzz-configure", "cmake", "--preset", "fuzz") != 0:
+    """A short run of each fuzzer of the build 'asan' from its corpus; the corpus itself is replayed by every build's tests."""
+    if context.run("asan-configure", "cmake", "--preset", "asan") != 0:
         return one("configure", False)
-    targets = sorted({name for name in ninja_targets(context, "fuzz") if name.startswith("fuzz_")})
+    targets = sorted({name for name in ninja_targets(context, "asan") if name.startswith("fuzz_")})
     if not targets:
         return Outcome(failed=["found no fuzzer, expected targets fuzz_*"])
-    outcome = build(context, "fuzz", targets)
+    outcome = build(context, "asan", targets)
     if outcome.failed:
         return outcome
     for name in targets:
         found = context.logs / f"found-{name}"
         found.mkdir(exist_ok=True)
-        fresh = context.root / "build" / "fuzz" / "corpus" / name
+        fresh = context.root / "build" / "asan" / "fresh_corpus" / name
         fresh.mkdir(parents=True, exist_ok=True)
         corpus = context.root / "fuzz" / "corpus" / name.removeprefix("fuzz_")
         arguments = [f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={found}/", "-print_final_stats=1"]
-        code = context.run(name, context.root / "build" / "fuzz" / "bin" / name, *arguments, fresh, *([corpus] if corpus.is_dir() else []), timeout=FUZZ_SECONDS + 120)
+        code = context.run(name, context.root / "build" / "asan" / "bin" / name, *arguments, fresh, *([corpus] if corpus.is_dir() else []), timeout=FUZZ_SECONDS + 120)
         outcome = outcome.plus(one(name, code == 0))
     return outcome

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/noun.h"
+#include "cli/support/models.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -121,7 +122,7 @@ std::string to_text(const Row& row, std::size_t width) {
 
 Status bench_model(const std::string& path, const std::vector<std::string>& backends, const Flags& flags, Progress* progress,
                    std::vector<Row>* rows) {
-  MORU_ASSIGN_OR_RETURN(const auto onnx, read_file(path));
+  MORU_ASSIGN_OR_RETURN(const auto onnx, backend_bytes(path));
   const auto oracle = ask_oracle(onnx, flags);
   for (const auto& backend : backends) {
     Row row{.model = path, .backend = backend, .error = {}, .size_bytes = onnx.size(), .latency = {}, .difference = {}, .not_compared = {}};
@@ -169,7 +170,7 @@ Outcome run_bench(const Flags& flags) {
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
-  app.add_option("models", flags.models, "ONNX files")->required();
+  app.add_option("models", flags.models, "Models (.onnx, .tflite, .graph)")->required();
   app.add_option("--backend", flags.backends, "all, or names with commas between")->capture_default_str();
   app.add_option("--threads", flags.threads, "Threads of each backend")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--batch", flags.batch, "Extent of symbolic dimensions")->check(CLI::Range(1, 1'000'000))->capture_default_str();

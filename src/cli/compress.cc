@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/noun.h"
+#include "cli/support/models.h"
 #include "core/json.h"
 #include "core/process.h"
 #include "forge/data/dataset.h"
@@ -59,8 +60,8 @@ Result<model::ModelCard> make_card(const Options& options, const model::Graph& g
 
 Outcome compress(const Options& options) {
   MORU_ASSIGN_OR_RETURN(const forge::CompressRecipe recipe, read_recipe(options));
-  MORU_ASSIGN_OR_RETURN(const std::string original, read_file(options.model));
-  MORU_ASSIGN_OR_RETURN(const model::Graph graph, model::read_onnx(original, options.model));
+  MORU_ASSIGN_OR_RETURN(const std::string original, backend_bytes(options.model));
+  MORU_ASSIGN_OR_RETURN(const model::Graph graph, model::load_model(options.model));
   MORU_ASSIGN_OR_RETURN(const forge::Dataset dataset,
                         forge::load_dataset(options.data, {.validation = options.validation, .seed = options.seed}));
   MORU_ASSIGN_OR_RETURN(const forge::Compressed compressed,
@@ -93,7 +94,7 @@ Outcome compress(const Options& options) {
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
-  app.add_option("model", options.model, "The float ONNX model")->required();
+  app.add_option("model", options.model, "The float model (.onnx, .graph)")->required();
   app.add_option("--data", options.data, "Folder with IDX files; the train part calibrates, the test part judges")->capture_default_str();
   app.add_option("-o,--out", options.out, "The int8 ONNX model to write")->required();
   app.add_option("--recipe", options.recipe, "A YAML file of kind Recipe");

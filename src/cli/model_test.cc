@@ -106,11 +106,11 @@ TEST_F(ModelShow, SpeaksToPeople) {
   ASSERT_EQ(run.code, 0) << run.output;
   EXPECT_THAT(run.output, HasSubstr("input         x: float32[N, 1, 4, 4]\n"));
   EXPECT_THAT(run.output, HasSubstr("ops           4 nodes: Conv 1, Flatten 1, Gemm 1, Relu 1\n"));
-  EXPECT_THAT(run.output, HasSubstr("MACs          96 for one inference"));
+  EXPECT_THAT(run.output, HasSubstr("MACs          96\n"));
 }
 
 TEST_F(ModelShow, PrintsTheTextForm) {
-  const auto run = run_moru({"model", "show", write_model(), "--print"});
+  const auto run = run_moru({"model", "show", write_model(), "--text"});
   ASSERT_EQ(run.code, 0) << run.output;
   const auto graph = model::parse_text(run.output);
   ASSERT_TRUE(graph.has_value()) << graph.error().message << "\n" << run.output;
@@ -125,7 +125,7 @@ TEST_F(ModelShow, ShowsABundle) {
   ASSERT_EQ(text.code, 0) << text.output;
   EXPECT_THAT(text.output, HasSubstr("bundle line version 3"));
   EXPECT_THAT(text.output, HasSubstr("signature     not checked"));
-  EXPECT_THAT(text.output, HasSubstr("labels        2: shirt, bag?[2J\n"));
+  EXPECT_THAT(text.output, HasSubstr("labels        2: shirt, bag\xEF\xBF\xBD[2J\n"));
   const auto run = run_moru({"model", "show", path, "--format", "json"});
   ASSERT_EQ(run.code, 0) << run.output;
   const auto json = parse_json(run.output, "output");

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "model/ops/op.h"
+#include "model/ops/page.h"
 
 namespace moru::cli {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 struct Flags {
   std::string name;
   Format format = Format::kText;
+  bool markdown = false;
 };
 
 std::string_view kind_name(model::AttributeKind kind) {
@@ -23,6 +25,7 @@ std::string_view kind_name(model::AttributeKind kind) {
     case model::AttributeKind::kFloats: return "floats";
     case model::AttributeKind::kStrings: return "strings";
     case model::AttributeKind::kTensor: return "tensor";
+    case model::AttributeKind::kGraph: return "graph";
   }
   return "?";
 }
@@ -40,6 +43,8 @@ Json op_json(const model::OpSpec& op) {
   }
   Json examples = Json::array();
   for (const auto& one : op.examples) examples.push_back({{"title", one.title}, {"graph", one.graph}, {"expected", one.expected}});
+  Json gaps = Json::array();
+  for (const auto& one : op.gaps) gaps.push_back({{"cases", one.cases}, {"reason", one.reason}});
   return {{"name", op.name},
           {"domain", op.domain},
           {"since", op.since},
@@ -48,7 +53,8 @@ Json op_json(const model::OpSpec& op) {
           {"variadic_inputs", op.variadic_inputs},
           {"outputs", ports_json(op.outputs)},
           {"attributes", std::move(attributes)},
-          {"examples", std::move(examples)}};
+          {"examples", std::move(examples)},
+          {"gaps", std::move(gaps)}};
 }
 
 std::string ports_text(std::string_view title, std::span<const model::PortSpec> ports) {
@@ -63,6 +69,8 @@ std::string op_text(const model::OpSpec& op) {
   if (!op.attributes.empty()) text += "\nAttributes (after the semicolon: when left out)\n";
   for (const auto& one : op.attributes)
     text += fmt::format("  {:<18} {:<8} {}{}\n", one.name, kind_name(one.kind), one.doc, one.required ? " (required)" : "");
+  if (!op.gaps.empty()) text += "\nGaps: tests of ONNX's that do not pass\n";
+  for (const auto& one : op.gaps) text += fmt::format("  {}: {}\n", one.cases, one.reason);
   for (const auto& one : op.examples) text += fmt::format("\nExample: {}\n{}\n=> {}\n", one.title, one.graph, one.expected);
   return text;
 }
@@ -85,6 +93,10 @@ Outcome list(Format format) {
 }
 
 Outcome show(const Flags& flags) {
+  if (flags.markdown) {
+    print_text(model::ops_page());
+    return kDone;
+  }
   if (flags.name.empty()) return list(flags.format);
   const model::OpSpec* op = model::find_op(flags.name);
   if (op == nullptr) {
@@ -105,6 +117,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
   app.add_option("NAME", flags.name, "an op, as ONNX writes it; without it, all are listed");
   add_format_option(app, &flags.format);
+  app.add_flag("--markdown", flags.markdown, "print docs/ops.md: all ops, their types, and what of ONNX is missing and why");
   app.footer("Example:\n  moru ops Softmax");
   app.callback([run] { *run = [] { return show(flags); }; });
 }

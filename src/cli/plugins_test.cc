@@ -52,7 +52,7 @@ TEST(MoruOps, ListsAllWithASentenceEach) {
 TEST(MoruOps, ExplainsOneWithExamples) {
   const ProgramRun run = run_moru({"ops", "Conv"});
   EXPECT_EQ(run.code, 0);
-  EXPECT_THAT(run.output, StartsWith("Conv, since opset 11\n"));
+  EXPECT_THAT(run.output, StartsWith("Conv, since opset 1\n"));
   EXPECT_THAT(run.output, HasSubstr("B                [O], added to each output channel (may be left out)"));
   EXPECT_THAT(run.output, HasSubstr("dilations"));
   EXPECT_THAT(run.output, HasSubstr("=> float32[1, 1, 2, 2] {12, 16, 24, 28}"));

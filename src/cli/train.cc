@@ -11,6 +11,7 @@
 #include "forge/train/network_graph.h"
 #include "forge/train/recipe.h"
 #include "forge/train/trainer.h"
+#include "model/formats/formats.h"
 #include "model/formats/onnx/onnx.h"
 
 namespace moru::cli {
@@ -51,7 +52,7 @@ Outcome train(const Options& options) {
   forge::TrainOptions how{.seed = options.seed, .threads = options.threads};
   forge::Weights initial;
   if (!options.from.empty()) {
-    MORU_ASSIGN_OR_RETURN(const model::Graph parent, model::load_onnx(options.from));
+    MORU_ASSIGN_OR_RETURN(const model::Graph parent, model::load_model(options.from));
     MORU_ASSIGN_OR_RETURN(const forge::Network network, forge::network_of(parent, static_cast<std::int64_t>(dataset.labels.size())));
     MORU_ASSIGN_OR_RETURN(initial, forge::weights_from_graph(network, parent));
     how.initial = &initial;

@@ -17,11 +17,11 @@
 
 namespace moru::trust::openssl {
 
-template <auto Free>
+template <auto kFree>
 struct Deleter {
   template <class T>
   void operator()(T* object) const {
-    Free(object);
+    kFree(object);
   }
 };
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;

@@ -28,7 +28,8 @@ Result<Tensor> random_tensor(const model::ValueType& type, Rng& rng) {
   } else {
     // 0 or 1 in the lowest byte of each element: a value that every integer type and bool can hold.
     const auto bytes = tensor.mutable_bytes();
-    for (std::size_t i = 0; i < bytes.size(); i += size_of(*type.dtype)) bytes[i] = static_cast<std::byte>(rng.below(2));
+    MORU_ASSIGN_OR_RETURN(const std::size_t size, element_size(*type.dtype));
+    for (std::size_t i = 0; i < bytes.size(); i += size) bytes[i] = static_cast<std::byte>(rng.below(2));
   }
   return tensor;
 }

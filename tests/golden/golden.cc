@@ -8,6 +8,7 @@
 
 #include "compare.h"
 #include "core/text.h"
+#include "model/convert/convert.h"
 #include "model/graph/text.h"
 #include "model/passes/pass.h"
 
@@ -87,7 +88,7 @@ Status check_complete(const TestFile& test, bool named) {
   };
   if (!named) return missing("line '# name: PATH' with the path of this file");
   if (test.description.empty()) return missing("line '# description: TEXT'");
-  if (test.passes.empty()) return missing("line 'pass NAME'");
+  if (test.passes.empty() && test.convert.empty()) return missing("line 'pass NAME' or 'convert FORMAT'");
   if (test.input.text.empty()) return missing("block 'input'");
   if (test.expect.has_value() == test.error.has_value()) {
     return fail(ErrorCode::kInvalidArgument, "found both or none of the blocks 'expect' and 'error', expected one of them");
@@ -121,6 +122,25 @@ Outcome judge_error(const TestFile& test, const Error& error) {
   return outcome;
 }
 
+Result<model::Graph> graph_after(const TestFile& test, model::Graph graph) {
+  if (!test.passes.empty()) {
+    MORU_ASSIGN_OR_RETURN(const auto reports, model::run_passes(graph, test.passes));
+    static_cast<void>(reports);
+  }
+  if (test.convert.empty()) return graph;
+  MORU_ASSIGN_OR_RETURN(auto converted, test.convert == "tflite" ? model::to_tflite(std::move(graph)) : model::to_onnx(std::move(graph)));
+  return std::move(converted.graph);
+}
+
+/// A graph in TFLite's words is compared after the way back, so that both are run by the same references.
+Status compare(const TestFile& test, const model::Graph& before, model::Graph after) {
+  if (test.convert == "tflite") {
+    MORU_ASSIGN_OR_RETURN_IN("the way back", auto back, model::to_onnx(std::move(after)));
+    after = std::move(back.graph);
+  }
+  return compare_graphs(before, after, test.numeric->seed, test.numeric->tolerance);
+}
+
 }  // namespace
 
 Result<TestFile> parse_test(std::string_view text, std::string_view path) {
@@ -142,12 +162,16 @@ Result<TestFile> parse_test(std::string_view text, std::string_view path) {
       continue;
     } else if (line.starts_with("pass ")) {
       test.passes.emplace_back(trim(line.substr(5)));
+    } else if (line == "convert tflite" || line == "convert onnx") {
+      test.convert = line.substr(8);
     } else if (line.starts_with("numeric ")) {
       MORU_ASSIGN_OR_RETURN(test.numeric, read_numeric(trim(line.substr(8)), lines.number()));
     } else if (line == "input" || line == "expect" || line == "error") {
       MORU_RETURN_IF_ERROR(read_block_line(line, lines, text, test));
     } else {
-      return error_at(lines.number(), fmt::format("found '{}', expected pass, input, expect, error, numeric or a comment", line));
+      return error_at(
+          lines.number(),
+          fmt::format("found '{}', expected pass, convert tflite, convert onnx, input, expect, error, numeric or a comment", line));
     }
   }
   MORU_RETURN_IF_ERROR(check_complete(test, named));
@@ -157,9 +181,9 @@ Result<TestFile> parse_test(std::string_view text, std::string_view path) {
 Outcome run_test(const TestFile& test) {
   auto before = model::parse_text(test.input.text);
   if (!before) return judge_error(test, before.error());
-  model::Graph after = *before;
-  if (const auto reports = model::run_passes(after, test.passes); !reports) return judge_error(test, reports.error());
-  Outcome outcome{std::nullopt, model::to_text(after)};
+  auto after = graph_after(test, *before);
+  if (!after) return judge_error(test, after.error());
+  Outcome outcome{std::nullopt, model::to_text(*after)};
   if (test.error) {
     outcome.failure =
         fmt::format("found a graph, expected the error\n{}\nthe graph after the passes:\n{}", test.error->text, outcome.found);
@@ -170,8 +194,7 @@ Outcome run_test(const TestFile& test) {
     return outcome;
   }
   if (test.numeric) {
-    if (const Status same = compare_graphs(*before, after, test.numeric->seed, test.numeric->tolerance); !same)
-      outcome.failure = same.error().message;
+    if (const Status same = compare(test, *before, std::move(*after)); !same) outcome.failure = same.error().message;
   }
   return outcome;
 }

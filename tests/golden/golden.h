@@ -28,6 +28,7 @@ struct Numeric {
 struct TestFile {
   std::string description;
   std::vector<std::string> passes;
+  std::string convert;  ///< "tflite" or "onnx": after the passes the graph is brought to that format's words; empty: it is not
   Block input;
   std::optional<Block> expect;
   std::optional<Block> error;  ///< each line must stand in the error's message

@@ -10,6 +10,7 @@ namespace {
 
 using model::DType;
 using model::Graph;
+using model::Node;
 using model::Tensor;
 using model::ValueId;
 

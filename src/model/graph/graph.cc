@@ -12,7 +12,7 @@ namespace moru::model {
 namespace {
 
 constexpr std::array<std::string_view, std::variant_size_v<Attribute>> kAttributeKinds = {"an int", "a float", "a string", "ints",
-                                                                                          "floats", "strings", "a tensor"};
+                                                                                          "floats", "strings", "a tensor", "a graph"};
 
 template <class T>
 Result<T> typed_attribute(const Node& node, std::string_view name, T fallback, std::string_view expected) {
@@ -57,9 +57,21 @@ ValueId Graph::add_value(std::string value_name, ValueType type) {
 }
 
 std::string Graph::unused_name(std::string_view stem) const {
-  std::string candidate(stem.empty() ? "value" : stem);
-  for (std::size_t i = 1; by_name_.contains(candidate); ++i) candidate = fmt::format("{}_{}", stem.empty() ? "value" : stem, i);
-  return candidate;
+  const std::string_view base = stem.empty() ? "value" : stem;
+  if (!by_name_.contains(base)) return std::string(base);
+  const auto numbered = [&](std::size_t number) { return fmt::format("{}_{}", base, number); };
+  // Doubles to a free number, then halves the gap to the last taken one, so that thousands of names of one stem cost little.
+  std::size_t taken = 0;
+  std::size_t free = 1;
+  while (by_name_.contains(numbered(free))) {
+    taken = free;
+    free *= 2;
+  }
+  while (free - taken > 1) {
+    const std::size_t middle = taken + (free - taken) / 2;
+    (by_name_.contains(numbered(middle)) ? taken : free) = middle;
+  }
+  return numbered(free);
 }
 
 std::optional<ValueId> Graph::find_value(std::string_view value_name) const {
@@ -86,7 +98,7 @@ ValueId Graph::add_initializer(std::string value_name, Tensor tensor) {
 void Graph::set_initializer(ValueId id, Tensor tensor) {
   SymbolicShape shape;
   for (const std::int64_t dim : tensor.dims()) shape.push_back({dim, {}});
-  set_type(id, {tensor.dtype(), std::move(shape)});
+  set_type(id, {tensor.dtype(), std::move(shape), value(id).type.quantization});
   initializers_.insert_or_assign(id, std::move(tensor));
 }
 
@@ -100,15 +112,17 @@ std::vector<std::int32_t> Graph::producers() const { return producers_of(nodes_,
 std::vector<std::vector<std::int32_t>> Graph::consumers() const {
   std::vector<std::vector<std::int32_t>> result(values_.size());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const ValueId id : nodes_[i].inputs) {
-      if (id != kNoValue) result[static_cast<std::size_t>(id)].push_back(static_cast<std::int32_t>(i));
-    }
+    for_each_use(nodes_[i], [&](ValueId id) { result[static_cast<std::size_t>(id)].push_back(static_cast<std::int32_t>(i)); });
   }
   return result;
 }
 
 void Graph::replace_uses(ValueId from, ValueId to) {
-  for (Node& node : nodes_) std::ranges::replace(node.inputs, from, to);
+  for (Node& node : nodes_) {
+    for_each_use(node, [&](ValueId& id) {
+      if (id == from) id = to;
+    });
+  }
   std::ranges::replace(outputs, from, to);
 }
 
@@ -125,8 +139,7 @@ void Graph::remove_unused() {
     const std::int32_t node = producer[static_cast<std::size_t>(id)];
     if (node < 0 || live[static_cast<std::size_t>(node)]) continue;
     live[static_cast<std::size_t>(node)] = true;
-    const auto& needs = nodes_[static_cast<std::size_t>(node)].inputs;
-    open.insert(open.end(), needs.begin(), needs.end());
+    for_each_use(nodes_[static_cast<std::size_t>(node)], [&](ValueId needed) { open.push_back(needed); });
   }
   // What callers give and see stays, and so does each output of a live node: its place in the list means something.
   for (const ValueId id : inputs) used[static_cast<std::size_t>(id)] = true;
@@ -163,7 +176,7 @@ void Graph::remove_unused() {
   renumber(inputs);
   renumber(outputs);
   for (Node& node : nodes_) {
-    renumber(node.inputs);
+    for_each_use(node, [&](ValueId& id) { id = renumbered[static_cast<std::size_t>(id)]; });
     renumber(node.outputs);
   }
 }

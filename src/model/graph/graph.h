@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "model/tensor/quantization.h"
 #include "model/tensor/tensor.h"
 
 namespace moru::model {
@@ -34,7 +36,8 @@ std::string to_string(const SymbolicShape& shape);
 
 struct ValueType {
   std::optional<DType> dtype;
-  std::optional<SymbolicShape> shape;  ///< nullopt: rank unknown
+  std::optional<SymbolicShape> shape;                       ///< nullopt: rank unknown
+  std::optional<Quantization> quantization = std::nullopt;  ///< TFLite's way to quantise; ONNX's has ops and leaves this empty
   bool operator==(const ValueType&) const = default;
 };
 
@@ -47,8 +50,21 @@ struct Value {
   ValueType type;
 };
 
-using Attribute =
-    std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>, std::vector<std::string>, Tensor>;
+class Graph;
+
+/// The body of a control-flow op, closed: what it takes from the graph around it are its LAST inputs, in the order of
+/// `captures`, which are values of that graph. Its other inputs are given by the op (Loop's state, Scan's slices). A capture is a
+/// use of the value by the node. The body is shared by copies; to change it, copy it and put the copy here. Its opset is the
+/// outer graph's.
+struct Subgraph {
+  std::shared_ptr<const Graph> graph;  ///< never null in a verified graph
+  std::vector<ValueId> captures;
+};
+/// Graphs lie no deeper in one another; checked by verify() and by each reader.
+inline constexpr int kMaxGraphDepth = 64;
+
+using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>, std::vector<std::string>,
+                               Tensor, Subgraph>;
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 struct Node {
@@ -64,6 +80,7 @@ class Graph {
  public:
   std::string name;
   std::int64_t opset = 13;                                    ///< of ONNX's own domain
+  std::map<std::string, std::int64_t, std::less<>> domains;   ///< opsets of other domains that nodes use; one left out is 1
   std::vector<std::pair<std::string, std::string>> metadata;  ///< ONNX metadata_props, kept in order
   std::vector<ValueId> inputs;                                ///< graph inputs, without initializers
   std::vector<ValueId> outputs;
@@ -78,17 +95,19 @@ class Graph {
   void rename(ValueId id, std::string name);
   std::size_t value_count() const { return values_.size(); }
 
-  /// A constant known when the model is made: weights. Sets the value's type.
+  /// A constant known when the model is made: weights. Sets the value's element type and shape.
   ValueId add_initializer(std::string name, Tensor tensor);
   void set_initializer(ValueId id, Tensor tensor);
+  /// The value stays, as one that nothing makes: for initializers that nothing uses.
+  void remove_initializer(ValueId id) { initializers_.erase(id); }
   const Tensor* initializer(ValueId id) const;
   const std::map<ValueId, Tensor>& initializers() const { return initializers_; }
 
   std::vector<Node>& nodes() { return nodes_; }
   const std::vector<Node>& nodes() const { return nodes_; }
 
-  /// Index of the node that produces each value (-1: graph input, initializer or none), and of those that use it.
-  /// Cost: one walk over the graph.
+  /// Index of the node that produces each value (-1: graph input, initializer or none), and of those that use it, as an
+  /// input or in a body (as often as they do). Cost: one walk over the graph.
   std::vector<std::int32_t> producers() const;
   std::vector<std::vector<std::int32_t>> consumers() const;
 
@@ -103,6 +122,19 @@ class Graph {
   std::map<ValueId, Tensor> initializers_;
   std::vector<Node> nodes_;
 };
+
+/// Calls f(ValueId&) (or const) for each value that a node uses: inputs that are not left out, and captures of its bodies.
+template <class NodeType, class F>
+void for_each_use(NodeType& node, F&& f) {
+  for (auto& id : node.inputs) {
+    if (id != kNoValue) f(id);
+  }
+  for (auto& [name, attribute] : node.attributes) {
+    if (auto* subgraph = std::get_if<Subgraph>(&attribute)) {
+      for (auto& id : subgraph->captures) f(id);
+    }
+  }
+}
 
 /// Where a node stands, for messages: "node 3 (Conv 'conv1')".
 std::string describe(const Graph& graph, std::size_t node_index);

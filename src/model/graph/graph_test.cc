@@ -105,6 +105,47 @@ TEST(Graph, RemoveUnusedKeepsInputsAndWhatOutputsNeed) {
   EXPECT_THAT(kept->data<float>(), ElementsAre(2.0F));
 }
 
+Graph body_of_one_input() {
+  Graph body;
+  body.inputs = {body.add_value("a")};
+  body.outputs = body.inputs;
+  return body;
+}
+
+TEST(Graph, CapturesAreUses) {
+  Graph graph;
+  graph.add_initializer("dead", Tensor::scalar<float>(1));
+  const ValueId x = graph.add_value("x");
+  const ValueId c = graph.add_value("c");
+  const ValueId w = graph.add_initializer("w", Tensor::scalar<float>(2));
+  const ValueId y = graph.add_value("y");
+  graph.inputs = {x, c};
+  graph.outputs = {y};
+  Node branch = node("If", {c}, {y});
+  branch.attributes["then_branch"] = Subgraph{std::make_shared<const Graph>(body_of_one_input()), {w}};
+  graph.nodes() = {branch};
+  EXPECT_THAT(graph.consumers()[static_cast<std::size_t>(w)], ElementsAre(0));
+  graph.remove_unused();
+  const auto captures = [&] { return std::get<Subgraph>(graph.nodes()[0].attributes.at("then_branch")).captures; };
+  ASSERT_TRUE(graph.find_value("w").has_value());
+  EXPECT_THAT(captures(), ElementsAre(*graph.find_value("w")));
+  EXPECT_NE(*graph.find_value("w"), w);
+  graph.replace_uses(*graph.find_value("w"), *graph.find_value("x"));
+  EXPECT_THAT(captures(), ElementsAre(*graph.find_value("x")));
+  graph.remove_unused();
+  EXPECT_FALSE(graph.find_value("w").has_value());
+  graph.rename(*graph.find_value("x"), "x2");
+  EXPECT_EQ(graph.value(captures()[0]).name, "x2");
+}
+
+TEST(Graph, AnInitializerKeepsHowItIsQuantised) {
+  Graph graph;
+  const ValueId w = graph.add_value("w", {.dtype = DType::kInt8, .shape = {}, .quantization = Quantization{{0.5F}, {0}, 0}});
+  graph.set_initializer(w, Tensor::of<std::int8_t>({1}, {3}));
+  ASSERT_TRUE(graph.value(w).type.quantization.has_value());
+  EXPECT_THAT(graph.value(w).type.quantization->scales, ElementsAre(0.5F));
+}
+
 TEST(Attributes, FallBackWhenLeftOut) {
   const Node empty;
   EXPECT_EQ(int_attribute(empty, "group", 1).value(), 1);

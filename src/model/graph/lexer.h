@@ -22,7 +22,7 @@ struct Token {
 };
 
 /// Words that begin a line or stand in a fixed place: values of these names are written in quotes.
-inline constexpr std::array<std::string_view, 8> kKeywords = {"graph", "opset", "meta", "input", "init", "output", "as", "_"};
+inline constexpr std::array<std::string_view, 9> kKeywords = {"graph", "opset", "meta", "input", "init", "output", "as", "quant", "_"};
 bool is_keyword(std::string_view word);
 
 constexpr bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '/' || c == '.'; }

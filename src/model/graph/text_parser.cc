@@ -14,14 +14,17 @@ using text::Token;
 using text::TokenKind;
 using text::TokenStream;
 
-/// Recursive descent. No construct nests without end, so neither does the stack.
+/// Recursive descent. Only graphs nest, and no deeper than kMaxGraphDepth, so the stack has an end.
 class GraphParser {
  public:
-  explicit GraphParser(TokenStream& in) : in_(in) {}
-  Result<Graph> parse();
+  /// `outer` is the graph whose values the graph may capture; null for the outermost.
+  GraphParser(TokenStream& in, const Graph* outer, int depth) : in_(in), outer_(outer), depth_(depth) {}
+  /// The graph, and the captured values of the outer one.
+  Result<Graph> parse(std::vector<ValueId>* captures);
 
  private:
   Status parse_item();
+  Status parse_opset();
   Status parse_meta();
   Status parse_init();
   Status parse_node();
@@ -30,9 +33,14 @@ class GraphParser {
   Status parse_uses(Node& node);
   Status parse_attributes(Node& node);
   Result<ValueId> parse_new_value();
-  Result<ValueId> parse_use();
+  Result<ValueId> parse_use(const Graph& graph);
+  Status parse_captures(std::vector<ValueId>* captures);
+  Result<Attribute> parse_attribute_value();
+  Result<Attribute> parse_subgraph();
 
   TokenStream& in_;
+  const Graph* outer_;
+  int depth_;
   Graph graph_;
 };
 
@@ -45,6 +53,44 @@ Result<Dim> parse_dim(TokenStream& in) {
   }
   MORU_ASSIGN_OR_RETURN(std::string symbol, in.take_name("an extent: a number, a name or ?"));
   return Dim{-1, std::move(symbol)};
+}
+
+template <class T>
+Result<std::vector<T>> parse_numbers(TokenStream& in, std::string_view name) {
+  MORU_RETURN_IF_ERROR(in.take_word(name));
+  MORU_RETURN_IF_ERROR(in.take("="));
+  MORU_RETURN_IF_ERROR(in.take("["));
+  std::vector<T> values;
+  while (!in.at("]")) {
+    if (!values.empty()) MORU_RETURN_IF_ERROR(in.take(","));
+    MORU_ASSIGN_OR_RETURN(const T value, in.take_element<T>());
+    values.push_back(value);
+  }
+  MORU_RETURN_IF_ERROR(in.advance());
+  return values;
+}
+
+/// quant {scales = [0.5], zero_points = [3], axis = 0}
+Result<Quantization> parse_quantization(TokenStream& in) {
+  const Token start = in.token();
+  MORU_RETURN_IF_ERROR(in.advance());
+  Quantization result;
+  MORU_RETURN_IF_ERROR(in.take("{"));
+  MORU_ASSIGN_OR_RETURN(result.scales, parse_numbers<float>(in, "scales"));
+  MORU_RETURN_IF_ERROR(in.take(","));
+  MORU_ASSIGN_OR_RETURN(result.zero_points, parse_numbers<std::int64_t>(in, "zero_points"));
+  MORU_RETURN_IF_ERROR(in.take(","));
+  MORU_RETURN_IF_ERROR(in.take_word("axis"));
+  MORU_RETURN_IF_ERROR(in.take("="));
+  MORU_ASSIGN_OR_RETURN(const std::int64_t axis, in.take_size("an axis of 0 or more"));
+  MORU_RETURN_IF_ERROR(in.take("}"));
+  if (!std::in_range<std::int32_t>(axis)) return fail(error_at(start, fmt::format("found axis {}, expected one of the tensor", axis)));
+  if (result.scales.size() != result.zero_points.size()) {
+    return fail(error_at(start, fmt::format("found {} scales and {} zero points, expected as many of both", result.scales.size(),
+                                            result.zero_points.size())));
+  }
+  result.axis = static_cast<std::int32_t>(axis);
+  return result;
 }
 
 Result<ValueType> parse_type(TokenStream& in) {
@@ -64,6 +110,9 @@ Result<ValueType> parse_type(TokenStream& in) {
     }
   }
   MORU_RETURN_IF_ERROR(in.take("]"));
+  if (in.at_word("quant")) {
+    MORU_ASSIGN_OR_RETURN(type.quantization, parse_quantization(in));
+  }
   return type;
 }
 
@@ -143,16 +192,16 @@ Result<ValueId> GraphParser::parse_new_value() {
   return graph_.add_value(std::move(name), std::move(type));
 }
 
-Result<ValueId> GraphParser::parse_use() {
+Result<ValueId> GraphParser::parse_use(const Graph& graph) {
   const Token start = in_.token();
   MORU_ASSIGN_OR_RETURN(const std::string name, in_.take_name("the name of a value"));
-  const auto id = graph_.find_value(name);
+  const auto id = graph.find_value(name);
   if (!id) return fail(error_at(start, fmt::format("found '{:.60}', expected a value that is made above", name)));
   return *id;
 }
 
 Status GraphParser::parse_results(Node& node) {
-  bool more = true;
+  bool more = !in_.at("=");  // a node may be there for what it does alone, as TFLite's ASSIGN_VARIABLE
   while (more) {
     ValueId id = kNoValue;
     if (in_.at_word("_")) {
@@ -185,7 +234,7 @@ Status GraphParser::parse_uses(Node& node) {
     if (in_.at_word("_")) {
       MORU_RETURN_IF_ERROR(in_.advance());
     } else {
-      MORU_ASSIGN_OR_RETURN(id, parse_use());
+      MORU_ASSIGN_OR_RETURN(id, parse_use(graph_));
     }
     // The node's own results have names by now, but are made only when it has run.
     if (id != kNoValue && std::ranges::find(node.outputs, id) != node.outputs.end()) {
@@ -196,6 +245,21 @@ Status GraphParser::parse_uses(Node& node) {
   return in_.advance();
 }
 
+Result<Attribute> GraphParser::parse_attribute_value() { return in_.at_word("graph") ? parse_subgraph() : parse_attribute(in_); }
+
+Result<Attribute> GraphParser::parse_subgraph() {
+  if (depth_ >= kMaxGraphDepth) return in_.expected(fmt::format("graphs no deeper than {} in one another", kMaxGraphDepth));
+  Subgraph subgraph;
+  const Token start = in_.token();
+  MORU_ASSIGN_OR_RETURN(Graph body, GraphParser(in_, &graph_, depth_ + 1).parse(&subgraph.captures));
+  if (subgraph.captures.size() > body.inputs.size()) {
+    return fail(error_at(start, fmt::format("found {} captured values and {} inputs, expected an input for each", subgraph.captures.size(),
+                                            body.inputs.size())));
+  }
+  subgraph.graph = std::make_shared<const Graph>(std::move(body));
+  return Attribute(std::move(subgraph));
+}
+
 Status GraphParser::parse_attributes(Node& node) {
   MORU_RETURN_IF_ERROR(in_.take("{"));
   while (!in_.at("}")) {
@@ -204,7 +268,7 @@ Status GraphParser::parse_attributes(Node& node) {
     MORU_ASSIGN_OR_RETURN(std::string name, in_.take_name("the name of an attribute"));
     if (node.attributes.contains(name)) return fail(error_at(start, fmt::format("found a second attribute '{:.60}', expected one", name)));
     MORU_RETURN_IF_ERROR(in_.take("="));
-    MORU_ASSIGN_OR_RETURN(Attribute value, parse_attribute(in_));
+    MORU_ASSIGN_OR_RETURN(Attribute value, parse_attribute_value());
     node.attributes.emplace(std::move(name), std::move(value));
   }
   return in_.advance();
@@ -221,6 +285,19 @@ Status GraphParser::parse_node() {
     MORU_ASSIGN_OR_RETURN(node.name, in_.take_name("the name of the node"));
   }
   graph_.nodes().push_back(std::move(node));
+  return {};
+}
+
+Status GraphParser::parse_opset() {
+  const Token start = in_.token();
+  if (start.kind != TokenKind::kString) {
+    MORU_ASSIGN_OR_RETURN(graph_.opset, in_.take_size("an opset number"));
+    return {};
+  }
+  MORU_ASSIGN_OR_RETURN(std::string domain, in_.take_string());
+  MORU_ASSIGN_OR_RETURN(const std::int64_t opset, in_.take_size("an opset number"));
+  if (!graph_.domains.emplace(std::move(domain), opset).second)
+    return fail(error_at(start, "found a second opset of a domain, expected one"));
   return {};
 }
 
@@ -243,25 +320,38 @@ Status GraphParser::parse_init() {
 Status GraphParser::parse_item() {
   if (in_.token().kind != TokenKind::kWord || !text::is_keyword(in_.token().spelling) || in_.at_word("_")) return parse_node();
   const std::string_view keyword = in_.token().spelling;
-  if (keyword == "graph" || keyword == "as") return in_.expected("opset, meta, input, init, output or a node");
+  if (keyword == "graph" || keyword == "as" || keyword == "quant") return in_.expected("opset, meta, input, init, output or a node");
   MORU_RETURN_IF_ERROR(in_.advance());
   if (keyword == "meta") return parse_meta();
   if (keyword == "init") return parse_init();
   if (keyword == "opset") {
-    MORU_ASSIGN_OR_RETURN(graph_.opset, in_.take_size("an opset number"));
+    return parse_opset();
   } else if (keyword == "input") {
     MORU_ASSIGN_OR_RETURN(const ValueId id, parse_new_value());
     graph_.inputs.push_back(id);
   } else {
-    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use());
+    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use(graph_));
     graph_.outputs.push_back(id);
   }
   return {};
 }
 
-Result<Graph> GraphParser::parse() {
+/// (x, w): what a body takes from outside. Its last inputs stand for them, in this order.
+Status GraphParser::parse_captures(std::vector<ValueId>* captures) {
+  MORU_ASSIGN_OR_RETURN(const bool some, in_.accept("("));
+  if (!some) return {};
+  do {
+    MORU_ASSIGN_OR_RETURN(const ValueId id, parse_use(*outer_));
+    captures->push_back(id);
+    if (in_.at(")")) return in_.advance();
+    MORU_RETURN_IF_ERROR(in_.take(","));
+  } while (true);
+}
+
+Result<Graph> GraphParser::parse(std::vector<ValueId>* captures) {
   MORU_RETURN_IF_ERROR(in_.take_word("graph"));
   MORU_ASSIGN_OR_RETURN(graph_.name, in_.take_string());
+  if (outer_ != nullptr) MORU_RETURN_IF_ERROR(parse_captures(captures));
   MORU_RETURN_IF_ERROR(in_.take("{"));
   while (!in_.at("}")) {
     if (in_.at_end()) return in_.expected("'}' at the end of the graph");
@@ -281,7 +371,7 @@ Status expect_end(const TokenStream& in) {
 Result<Graph> parse_text(std::string_view text) {
   TokenStream in(text);
   MORU_RETURN_IF_ERROR(in.advance());
-  MORU_ASSIGN_OR_RETURN(Graph graph, GraphParser(in).parse());
+  MORU_ASSIGN_OR_RETURN(Graph graph, GraphParser(in, nullptr, 0).parse(nullptr));
   MORU_RETURN_IF_ERROR(expect_end(in));
   return graph;
 }

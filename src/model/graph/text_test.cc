@@ -77,14 +77,129 @@ TEST(Text, FloatsKeepTheirBits) {
 }
 
 TEST(Text, EveryElementTypeRoundTrips) {
-  for (const std::string_view text :
-       {"int8[2] {-128, 127}", "uint8[1] {255}", "int16[1] {-32768}", "uint16[1] {65535}", "int32[1] {-2147483648}",
-        "uint32[1] {4294967295}", "int64[2] {-9223372036854775808, 9223372036854775807}", "uint64[1] {18446744073709551615}",
-        "bool[] {true}", "float64[1, 1] {0.1}", "float32[0, 3] {}"}) {
+  for (const std::string_view text : {"int8[2] {-128, 127}",
+                                      "uint8[1] {255}",
+                                      "int16[1] {-32768}",
+                                      "uint16[1] {65535}",
+                                      "int32[1] {-2147483648}",
+                                      "uint32[1] {4294967295}",
+                                      "int64[2] {-9223372036854775808, 9223372036854775807}",
+                                      "uint64[1] {18446744073709551615}",
+                                      "bool[] {true}",
+                                      "float64[1, 1] {0.1}",
+                                      "float32[0, 3] {}",
+                                      "float16[4] {0.099975586, -inf, nan, nan(0x7e01)}",
+                                      "bfloat16[2] {-0, 3}",
+                                      "float8e4m3fn[3] {448, -0.001953125, nan(0xff)}",
+                                      "float8e4m3fnuz[2] {240, nan}",
+                                      "float8e5m2[2] {inf, nan(0x7d)}",
+                                      "float8e5m2fnuz[1] {57344}",
+                                      "complex64[2] {(1, -0.5), (nan, inf)}",
+                                      "complex128[1] {(0.1, 2)}",
+                                      "int4[3] {-8, 7, 0}",
+                                      "uint4[2] {15, 0}",
+                                      "string[3] {\"a\\\"b\", \"\", \"\\x00\"}",
+                                      "string[0] {}"}) {
     const auto tensor = parse_tensor_text(text);
     ASSERT_TRUE(tensor.has_value()) << tensor.error().message;
     EXPECT_EQ(to_text(*tensor), text);
   }
+}
+
+TEST(Text, EveryPatternOfASmallFloatRoundTrips) {
+  for (const DType dtype :
+       {DType::kFloat16, DType::kBFloat16, DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ}) {
+    const std::size_t size = element_size(dtype).value();
+    const std::size_t patterns = std::size_t{1} << (8 * size);
+    std::vector<std::byte> bytes;
+    for (std::size_t i = 0; i < patterns; ++i) {
+      bytes.push_back(static_cast<std::byte>(i & 0xFFU));
+      if (size == 2) bytes.push_back(static_cast<std::byte>(i >> 8U));
+    }
+    const Tensor tensor = Tensor::from_bytes(dtype, {static_cast<std::int64_t>(patterns)}, bytes).value();
+    const auto back = parse_tensor_text(to_text(tensor));
+    ASSERT_TRUE(back.has_value()) << back.error().message;
+    EXPECT_TRUE(same_bits(*back, tensor)) << to_string(dtype);
+  }
+}
+
+constexpr std::string_view kQuantized = R"(graph "q" {
+  opset 22
+  input x: int8[N, 4] quant {scales = [0.5], zero_points = [-3], axis = 0}
+  input quant: float32[2]
+  init w: int8[2, 1] quant {scales = [0.1, 1e-05], zero_points = [0, 0], axis = 1} = int8[2, 1] {1, 2}
+  y: ?[*] quant {scales = [], zero_points = [], axis = 0} = Relu(x)
+  output y
+}
+)";
+
+TEST(Text, QuantisedTypesRoundTrip) {
+  std::string text(kQuantized);
+  text.replace(text.find("input quant"), 11, "input \"quant\"");
+  const auto graph = parse_text(text);
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_EQ(to_text(*graph), text);
+  const ValueType& w = graph->value(*graph->find_value("w")).type;
+  ASSERT_TRUE(w.quantization.has_value());
+  EXPECT_EQ(*w.quantization, (Quantization{{0.1F, 1e-5F}, {0, 0}, 1}));
+  EXPECT_EQ(w.dtype, DType::kInt8);
+  EXPECT_THAT(parse_text(kQuantized).error().message, StartsWith("4:9: found quant, expected the name"));
+}
+
+constexpr std::string_view kNested = R"(graph "outer" {
+  opset 22
+  input c: bool[]
+  input x: float32[2]
+  init w = float32[2] {1, 2}
+  y = If(c) {else_branch = graph "else" (x, w) {
+    opset 22
+    input a: float32[2]
+    input x: float32[2]
+    y = Add(a, x)
+    output y
+  }, note = "s", then_branch = graph "then" {
+    opset 22
+    init k = bool[] {true}
+    z = If(k) {then_branch = graph "" (k) {
+      opset 22
+      input k: bool[]
+      output k
+    }}
+    output z
+  }} as branch
+  output y
+}
+)";
+
+TEST(Text, NodesWithoutResultsRoundTrip) {
+  const std::string text =
+      "graph \"g\" {\n  opset 13\n  input x: float32[1]\n  = tflite::ASSIGN_VARIABLE(x)\n  y = Relu(x)\n  output y\n}\n";
+  const auto graph = parse_text(text);
+  ASSERT_TRUE(graph) << graph.error().message;
+  EXPECT_TRUE(graph->nodes()[0].outputs.empty());
+  EXPECT_EQ(to_text(*graph), text);
+}
+
+TEST(Text, BodiesRoundTripWithWhatTheyCapture) {
+  const auto graph = parse_text(kNested);
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_EQ(to_text(*graph), kNested);
+  const auto& branch = std::get<Subgraph>(graph->nodes()[0].attributes.at("else_branch"));
+  EXPECT_THAT(branch.captures, ElementsAre(*graph->find_value("x"), *graph->find_value("w")));
+  EXPECT_EQ(branch.graph->inputs.size(), 2U);
+}
+
+TEST(Text, BodiesAreNoDeeperThanTheLimit) {
+  const auto nested = [](int depth) {
+    std::string text;
+    for (int i = 0; i < depth; ++i) text += "graph \"g\" { y = If() {then_branch = ";
+    text += "graph \"g\" { }";
+    for (int i = 0; i < depth; ++i) text += "} }";
+    return text;
+  };
+  EXPECT_TRUE(parse_text(nested(kMaxGraphDepth)).has_value());
+  EXPECT_THAT(parse_text(nested(kMaxGraphDepth + 1)).error().message, HasSubstr("expected graphs no deeper than 64"));
+  EXPECT_FALSE(parse_text(nested(100'000)).has_value());
 }
 
 TEST(Text, BigInitializersCanBeLeftOut) {
@@ -136,12 +251,24 @@ TEST(Text, BadInputIsRefusedWithLineAndColumn) {
       {"graph \"g\" { y = Op() {a = [[[[1]]]]} }", "1:28: found '[', expected an int"},
       {"graph \"g\" { y = Op() {a = [int8[1] {1}]} }", "1:28: found int8, expected an int, a float or a string"},
       {"graph \"g\" { y = Op() {a} }", "1:24: found '}', expected '='"},
-      {"graph \"g\" { = Op() }", "1:13: found '='"},
       {"graph \"g\" { as = Op() }", "1:13: found as, expected opset, meta, input, init, output or a node"},
       {"graph \"g\" { y = Op() {a = what} }", "1:27: found what, expected an int"},
       {"graph \"g\" { y = Op() {a = ints[1]} }", "1:32: found 1, expected ']'"},
       {"graph \"g\" { opset -1 }", "1:19: found -1, expected an opset number"},
-      {"graph \"g\" { y = Op( }", "1:21: found '}', expected the name"}};
+      {"graph \"g\" { y = Op( }", "1:21: found '}', expected the name"},
+      {"graph \"g\" { quant = Op() }", "1:13: found quant, expected opset"},
+      {"graph \"g\" { input x: int8[1] quant {scales = [1], zero_points = [], axis = 0} }", "1:30: found 1 scales and 0 zero points"},
+      {"graph \"g\" { input x: int8[1] quant {scales = [1], zero_points = [0], axis = 9999999999} }", "1:30: found axis 9999999999"},
+      {"graph \"g\" { input x: int8[1] quant {axis = 0} }", "1:37: found axis, expected 'scales'"},
+      {"graph \"g\" { init w = float16[1] {70000} }", "1:34: found 70000, expected a number that fits"},
+      {"graph \"g\" { init w = float8e4m3fn[1] {inf} }", "1:39: found inf, expected a number that fits"},
+      {"graph \"g\" { init w = int4[1] {8} }", "1:30: element 0: found 8"},
+      {"graph \"g\" { init w = string[1] {a} }", "1:33: found a, expected a string"},
+      {"graph \"g\" { init w = string[2] {\"a\"} }", "1:32: tensor [2] of string: found 1 strings"},
+      {"graph \"g\" { init w = complex64[1] {1} }", "1:36: found 1, expected '('"},
+      {"graph \"g\" (x) { }", "1:11: found '(', expected '{'"},
+      {"graph \"g\" { y = If() {a = graph \"b\" (x) {}} }", "1:38: found 'x', expected a value that is made above"},
+      {"graph \"g\" { input x y = If() {a = graph \"b\" (x) {}} }", "1:35: found 1 captured values and 0 inputs"}};
   for (const BadInput& bad : cases) {
     SCOPED_TRACE(bad.text);
     const auto graph = parse_text(bad.text);

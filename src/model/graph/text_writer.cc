@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <complex>
 #include <limits>
+#include <set>
 #include <type_traits>
 
 #include "core/digest.h"
@@ -49,13 +52,27 @@ std::string name_text(std::string_view name) {
   return plain ? std::string(name) : quoted(name);
 }
 
-/// The shortest decimal that reads back as the same value; a NaN that is not the usual one carries its bits.
+/// The bits of a float, as an unsigned number of its width.
+template <class T>
+std::uint64_t bits_of_float(T value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return std::bit_cast<std::uint32_t>(value);
+  } else if constexpr (std::is_same_v<T, double>) {
+    return std::bit_cast<std::uint64_t>(value);
+  } else {
+    return value.bits();
+  }
+}
+
+/// The shortest decimal that reads back as the same value (of a small float: as its float); a NaN that is not the usual one
+/// carries its bits.
 template <class T>
 std::string float_text(T value) {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  if (!std::isnan(value)) return fmt::format("{}", value);
-  const auto bits = std::bit_cast<Bits>(value);
-  return bits == std::bit_cast<Bits>(std::numeric_limits<T>::quiet_NaN()) ? "nan" : fmt::format("nan(0x{:x})", bits);
+  using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  const auto wide = static_cast<Wide>(value);
+  if (!std::isnan(wide)) return fmt::format("{}", wide);
+  const std::uint64_t bits = bits_of_float(value);
+  return bits == bits_of_float(static_cast<T>(std::numeric_limits<Wide>::quiet_NaN())) ? "nan" : fmt::format("nan(0x{:x})", bits);
 }
 
 /// A float attribute always looks like one: "1.0", not "1", which is an int.
@@ -63,6 +80,19 @@ std::string float_attribute_text(float value) {
   std::string out = float_text(value);
   if (out.find_first_of(".einf") == std::string::npos) out += ".0";
   return out;
+}
+
+template <class T>
+std::string element_text(const T& value) {
+  if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>) {
+    return fmt::format("({}, {})", float_text(value.real()), float_text(value.imag()));
+  } else if constexpr (std::is_same_v<T, std::string_view>) {
+    return quoted(value);
+  } else if constexpr (kIsFloat<T>) {
+    return float_text(value);
+  } else {
+    return fmt::format("{}", value);
+  }
 }
 
 template <class T>
@@ -75,11 +105,7 @@ void append_elements(std::string& out, std::span<const T> values) {
     } else if (i != 0) {
       out += ' ';
     }
-    if constexpr (std::is_floating_point_v<T>) {
-      out += float_text(values[i]);
-    } else {
-      out += fmt::format("{}", values[i]);
-    }
+    out += element_text(values[i]);
   }
 }
 
@@ -89,18 +115,11 @@ std::string elements_text(const Tensor& tensor, const TextOptions& options) {
     return fmt::format("<sha256 {}>", sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   }
   std::string out = "{";
-  switch (tensor.dtype()) {
-    case DType::kFloat32: append_elements(out, tensor.data<float>()); break;
-    case DType::kFloat64: append_elements(out, tensor.data<double>()); break;
-    case DType::kInt8: append_elements(out, tensor.data<std::int8_t>()); break;
-    case DType::kUInt8: append_elements(out, tensor.data<std::uint8_t>()); break;
-    case DType::kInt16: append_elements(out, tensor.data<std::int16_t>()); break;
-    case DType::kUInt16: append_elements(out, tensor.data<std::uint16_t>()); break;
-    case DType::kInt32: append_elements(out, tensor.data<std::int32_t>()); break;
-    case DType::kUInt32: append_elements(out, tensor.data<std::uint32_t>()); break;
-    case DType::kInt64: append_elements(out, tensor.data<std::int64_t>()); break;
-    case DType::kUInt64: append_elements(out, tensor.data<std::uint64_t>()); break;
-    case DType::kBool: append_elements(out, tensor.data<bool>()); break;
+  if (tensor.dtype() == DType::kString) {
+    append_elements(out, std::span<const std::string_view>(tensor.strings()));
+  } else {
+    const Tensor whole = bits_of(tensor.dtype()) == 4 ? unpack_4bit(tensor) : tensor;
+    visit_element_type(whole.dtype(), [&]<class T>() { append_elements(out, whole.data<T>()); });
   }
   return out + "}";
 }
@@ -116,7 +135,37 @@ std::string list_text(std::string_view kind, const std::vector<T>& items, F item
   return out + "]";
 }
 
-std::string attribute_text(const Attribute& attribute, const TextOptions& options) {
+/// A line of the graph `depth` levels down begins here.
+std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
+
+/// In the order of their first use, so that equal graphs have equal texts, whichever of a reader's steps made an initializer.
+std::vector<ValueId> initializers_by_use(const Graph& graph) {
+  std::vector<ValueId> order;
+  std::set<ValueId> listed;
+  const auto list = [&](ValueId id) {
+    if (graph.initializers().contains(id) && listed.insert(id).second) order.push_back(id);
+  };
+  for (const Node& node : graph.nodes()) for_each_use(node, list);
+  for (const auto& [id, tensor] : graph.initializers()) list(id);
+  return order;
+}
+
+std::string graph_text(const Graph& graph, std::string_view captures, std::size_t depth, const TextOptions& options);
+
+/// What stands around a node: the graph that its values are of, and how deep that one lies.
+struct Place {
+  const Graph& graph;
+  std::size_t depth;
+};
+
+std::string subgraph_text(const Subgraph& subgraph, const Place& place, const TextOptions& options) {
+  std::string captures;
+  for (const ValueId id : subgraph.captures) captures += (captures.empty() ? " (" : ", ") + name_text(place.graph.value(id).name);
+  if (!captures.empty()) captures += ")";
+  return graph_text(*subgraph.graph, captures, place.depth + 1, options);
+}
+
+std::string attribute_text(const Attribute& attribute, const Place& place, const TextOptions& options) {
   const auto int_text = [](std::int64_t value) { return fmt::format("{}", value); };
   return std::visit(Overload{
                         [&](std::int64_t value) { return int_text(value); },
@@ -126,37 +175,47 @@ std::string attribute_text(const Attribute& attribute, const TextOptions& option
                         [](const std::vector<float>& values) { return list_text("floats", values, float_attribute_text); },
                         [](const std::vector<std::string>& values) { return list_text("strings", values, quoted); },
                         [&](const Tensor& value) { return to_text(value, options); },
+                        [&](const Subgraph& value) { return subgraph_text(value, place, options); },
                     },
                     attribute);
 }
 
+std::string quantization_text(const Quantization& quantization) {
+  std::string scales;
+  for (const float scale : quantization.scales) scales += (scales.empty() ? "" : ", ") + float_text(scale);
+  return fmt::format(" quant {{scales = [{}], zero_points = [{}], axis = {}}}", scales, fmt::join(quantization.zero_points, ", "),
+                     quantization.axis);
+}
+
 std::string type_text(const ValueType& type) {
   std::string out(type.dtype ? to_string(*type.dtype) : "?");
-  if (!type.shape) return out + "[*]";
+  const std::string quantization = type.quantization ? quantization_text(*type.quantization) : "";
+  if (!type.shape) return out + "[*]" + quantization;
   out += '[';
   for (std::size_t i = 0; i < type.shape->size(); ++i) {
     const Dim& dim = (*type.shape)[i];
     if (i != 0) out += ", ";
     out += dim.known() ? fmt::format("{}", dim.value) : dim.symbol.empty() ? "?" : name_text(dim.symbol);
   }
-  return out + ']';
+  return out + ']' + quantization;
 }
 
 std::string value_text(const Graph& graph, ValueId id) {
   if (id == kNoValue) return "_";
   const Value& value = graph.value(id);
   std::string out = name_text(value.name);
-  if (value.type.dtype || value.type.shape) out += ": " + type_text(value.type);
+  if (value.type.dtype || value.type.shape || value.type.quantization) out += ": " + type_text(value.type);
   return out;
 }
 
-std::string node_text(const Graph& graph, const Node& node, const TextOptions& options) {
+std::string node_text(const Place& place, const Node& node, const TextOptions& options) {
+  const Graph& graph = place.graph;
   std::string out;
   for (const ValueId id : node.outputs) {
     if (!out.empty()) out += ", ";
     out += value_text(graph, id);
   }
-  out += " = ";
+  out += out.empty() ? "= " : " = ";
   if (!node.domain.empty()) out += name_text(node.domain) + "::";
   out += name_text(node.op) + "(";
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
@@ -168,11 +227,29 @@ std::string node_text(const Graph& graph, const Node& node, const TextOptions& o
   for (const auto& [name, attribute] : node.attributes) {
     out += first ? " {" : ", ";
     first = false;
-    out += name_text(name) + " = " + attribute_text(attribute, options);
+    out += name_text(name) + " = " + attribute_text(attribute, place, options);
   }
   if (!first) out += "}";
   if (!node.name.empty()) out += " as " + name_text(node.name);
   return out;
+}
+
+/// Initializers whose integers stand for reals say so; the others need no type, it is the tensor's.
+std::string init_text(const Graph& graph, ValueId id, const Tensor& tensor, const TextOptions& options) {
+  const std::string name = graph.value(id).type.quantization ? value_text(graph, id) : name_text(graph.value(id).name);
+  return fmt::format("init {} = {}", name, to_text(tensor, options));
+}
+
+std::string graph_text(const Graph& graph, std::string_view captures, std::size_t depth, const TextOptions& options) {
+  const std::string start = indent(depth + 1);
+  std::string out = fmt::format("graph {}{} {{\n{}opset {}\n", quoted(graph.name), captures, start, graph.opset);
+  for (const auto& [domain, opset] : graph.domains) out += fmt::format("{}opset {} {}\n", start, quoted(domain), opset);
+  for (const auto& [key, value] : graph.metadata) out += fmt::format("{}meta {} = {}\n", start, quoted(key), quoted(value));
+  for (const ValueId id : graph.inputs) out += fmt::format("{}input {}\n", start, value_text(graph, id));
+  for (const ValueId id : initializers_by_use(graph)) out += start + init_text(graph, id, *graph.initializer(id), options) + "\n";
+  for (const Node& node : graph.nodes()) out += start + node_text({graph, depth}, node, options) + "\n";
+  for (const ValueId id : graph.outputs) out += fmt::format("{}output {}\n", start, name_text(graph.value(id).name));
+  return out + indent(depth) + "}";
 }
 
 }  // namespace
@@ -181,15 +258,6 @@ std::string to_text(const Tensor& tensor, const TextOptions& options) {
   return fmt::format("{}{} {}", to_string(tensor.dtype()), to_string(tensor.dims()), elements_text(tensor, options));
 }
 
-std::string to_text(const Graph& graph, const TextOptions& options) {
-  std::string out = fmt::format("graph {} {{\n  opset {}\n", quoted(graph.name), graph.opset);
-  for (const auto& [key, value] : graph.metadata) out += fmt::format("  meta {} = {}\n", quoted(key), quoted(value));
-  for (const ValueId id : graph.inputs) out += fmt::format("  input {}\n", value_text(graph, id));
-  for (const auto& [id, tensor] : graph.initializers())
-    out += fmt::format("  init {} = {}\n", name_text(graph.value(id).name), to_text(tensor, options));
-  for (const Node& node : graph.nodes()) out += "  " + node_text(graph, node, options) + "\n";
-  for (const ValueId id : graph.outputs) out += fmt::format("  output {}\n", name_text(graph.value(id).name));
-  return out + "}\n";
-}
+std::string to_text(const Graph& graph, const TextOptions& options) { return graph_text(graph, "", 0, options) + "\n"; }
 
 }  // namespace moru::model

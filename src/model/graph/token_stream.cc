@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <type_traits>
 
@@ -17,6 +18,35 @@ bool read_number(std::string_view digits, T& value) {
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   return failure == std::errc{} && end == digits.data() + digits.size();
 }
+
+/// A number beyond the largest one of a small float is refused, not made infinite.
+template <class T>
+bool read_float(std::string_view digits, T& value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return read_number(digits, value);
+  } else {
+    float wide = 0;
+    if (!read_number(digits, wide)) return false;
+    value = static_cast<T>(wide);
+    return std::isinf(wide) ? std::isinf(static_cast<float>(value)) : std::isfinite(static_cast<float>(value));
+  }
+}
+
+template <class T>
+inline constexpr bool kIsComplex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+
+template <class T>
+struct BitsOf {
+  using Type = typename T::Bits;
+};
+template <>
+struct BitsOf<float> {
+  using Type = std::uint32_t;
+};
+template <>
+struct BitsOf<double> {
+  using Type = std::uint64_t;
+};
 
 }  // namespace
 
@@ -74,29 +104,43 @@ template <class T>
 Result<T> TokenStream::take_nan() {
   MORU_RETURN_IF_ERROR(advance());
   MORU_ASSIGN_OR_RETURN(const bool has_bits, accept("("));
-  if (!has_bits) return std::numeric_limits<T>::quiet_NaN();
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  if (!has_bits) return static_cast<T>(std::numeric_limits<float>::quiet_NaN());
+  using Bits = typename BitsOf<T>::Type;
   Bits bits{};
   const std::string_view digits = token_.spelling.starts_with("0x") ? token_.spelling.substr(2) : std::string_view();
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
   const T value = std::bit_cast<T>(bits);
-  if (failure != std::errc{} || end != digits.data() + digits.size() || !std::isnan(value)) return expected("the bits of a NaN as 0x...");
+  if (failure != std::errc{} || end != digits.data() + digits.size() || !std::isnan(static_cast<double>(value)))
+    return expected("the bits of a NaN as 0x...");
   MORU_RETURN_IF_ERROR(advance());
   MORU_RETURN_IF_ERROR(take(")"));
   return value;
 }
 
+/// (1, -0.5)
+template <class T>
+Result<T> TokenStream::take_complex() {
+  using Part = typename T::value_type;
+  MORU_RETURN_IF_ERROR(take("("));
+  MORU_ASSIGN_OR_RETURN(const Part real, take_element<Part>());
+  MORU_RETURN_IF_ERROR(take(","));
+  MORU_ASSIGN_OR_RETURN(const Part imaginary, take_element<Part>());
+  MORU_RETURN_IF_ERROR(take(")"));
+  return T(real, imaginary);
+}
+
 template <class T>
 Result<T> TokenStream::take_element() {
+  if constexpr (kIsComplex<T>) return take_complex<T>();
   T value{};
   if constexpr (std::is_same_v<T, bool>) {
     if (!at_word("true") && !at_word("false")) return expected("true or false");
     value = at_word("true");
-  } else if constexpr (std::is_floating_point_v<T>) {
+  } else if constexpr (kIsFloat<T>) {
     if (at_word("nan")) return take_nan<T>();
-    if ((token_.kind != TokenKind::kNumber && !at_word("inf")) || !read_number(token_.spelling, value))
-      return expected("a number that fits the type");
-  } else {
+    const bool is_number = token_.kind == TokenKind::kNumber || at_word("inf");
+    if (!is_number || !read_float(token_.spelling, value)) return expected("a number that fits the type");
+  } else if constexpr (!kIsComplex<T>) {
     if (token_.kind != TokenKind::kNumber || !read_number(token_.spelling, value)) return expected("a whole number that fits the type");
   }
   MORU_RETURN_IF_ERROR(advance());
@@ -128,6 +172,18 @@ Result<Tensor> TokenStream::take_elements(Dims dims) {
   return tensor;
 }
 
+Result<std::vector<std::string>> TokenStream::take_strings() {
+  MORU_RETURN_IF_ERROR(take("{"));
+  std::vector<std::string> values;
+  while (!at("}")) {
+    if (!values.empty()) MORU_RETURN_IF_ERROR(take(","));
+    MORU_ASSIGN_OR_RETURN(std::string value, take_string());
+    values.push_back(std::move(value));
+  }
+  MORU_RETURN_IF_ERROR(advance());
+  return values;
+}
+
 Result<DType> TokenStream::take_dtype() {
   const auto dtype = token_.kind == TokenKind::kWord ? dtype_from_string(token_.spelling) : std::nullopt;
   if (!dtype) return expected("an element type such as float32");
@@ -145,20 +201,21 @@ Result<Tensor> TokenStream::take_tensor() {
     dims.push_back(dim);
   }
   MORU_RETURN_IF_ERROR(advance());
-  switch (dtype) {
-    case DType::kFloat32: return take_elements<float>(std::move(dims));
-    case DType::kFloat64: return take_elements<double>(std::move(dims));
-    case DType::kInt8: return take_elements<std::int8_t>(std::move(dims));
-    case DType::kUInt8: return take_elements<std::uint8_t>(std::move(dims));
-    case DType::kInt16: return take_elements<std::int16_t>(std::move(dims));
-    case DType::kUInt16: return take_elements<std::uint16_t>(std::move(dims));
-    case DType::kInt32: return take_elements<std::int32_t>(std::move(dims));
-    case DType::kUInt32: return take_elements<std::uint32_t>(std::move(dims));
-    case DType::kInt64: return take_elements<std::int64_t>(std::move(dims));
-    case DType::kUInt64: return take_elements<std::uint64_t>(std::move(dims));
-    case DType::kBool: return take_elements<bool>(std::move(dims));
+  const Token start = token_;
+  Result<Tensor> tensor = fail(ErrorCode::kInternal, "text: found an element type without a parser, expected one for each");
+  if (dtype == DType::kString) {
+    MORU_ASSIGN_OR_RETURN(const auto values, take_strings());
+    tensor = Tensor::of_strings(std::move(dims), values);
+  } else if (bits_of(dtype) == 4) {
+    auto whole = dtype == DType::kInt4 ? take_elements<std::int8_t>(std::move(dims)) : take_elements<std::uint8_t>(std::move(dims));
+    if (!whole) return whole;
+    tensor = pack_4bit(*whole);
+  } else {
+    visit_element_type(dtype, [&]<class T>() { tensor = take_elements<T>(std::move(dims)); });
+    return tensor;
   }
-  return fail(ErrorCode::kInternal, "text: found an element type without a parser, expected one for each");
+  if (!tensor) return fail(error_at(start, tensor.error().message));
+  return tensor;
 }
 
 }  // namespace moru::model::text

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "model/graph/lexer.h"
@@ -44,6 +45,9 @@ class TokenStream {
  private:
   template <class T>
   Result<T> take_nan();
+  template <class T>
+  Result<T> take_complex();
+  Result<std::vector<std::string>> take_strings();
   template <class T>
   Result<Tensor> take_elements(Dims dims);
 

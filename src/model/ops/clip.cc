@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
-#include "model/ops/support/loops.h"
-#include "model/ops/support/shape.h"
+#include "model/ops/support/convert.h"
+#include "model/ops/support/elementwise.h"
+#include "model/ops/support/rewrite.h"
 
 namespace moru::model {
 namespace {
@@ -27,7 +26,7 @@ constexpr OpExample kExamples[] = {{"Relu6", R"(graph "relu6" {
                                     "int8[3] {-100, 3, 6}"}};
 
 Status infer(InferContext& context) {
-  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kNumeric));
+  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kNumbers));
   MORU_RETURN_IF_ERROR(ops::expect_rank(context, 1, 0, "a scalar"));
   MORU_RETURN_IF_ERROR(ops::expect_rank(context, 2, 0, "a scalar"));
   context.set_output(0, {dtype, context.input(0).shape});
@@ -35,33 +34,53 @@ Status infer(InferContext& context) {
 }
 
 Status reference(EvalContext& context) {
-  return ops::for_numeric_dtype(context.input(0).dtype(), [&]<class T>() -> Status {
+  return ops::for_number_dtype(context.input(0).dtype(), [&]<class T>() -> Status {
     const bool has_min = context.has_input(1);
     const bool has_max = context.has_input(2);
-    const T low = has_min ? context.input(1).data<T>()[0] : T{};
-    const T high = has_max ? context.input(2).data<T>()[0] : T{};
+    const auto low = has_min ? ops::widen(context.input(1).data<T>()[0]) : ops::Wide<T>{};
+    const auto high = has_max ? ops::widen(context.input(2).data<T>()[0]) : ops::Wide<T>{};
     // min(max(x, low), high): where low > high it is high, and NaN stays NaN.
-    std::ranges::transform(context.input(0).data<T>(), context.outputs[0].mutable_data<T>().begin(), [&](T x) {
+    std::ranges::transform(context.input(0).data<T>(), context.outputs[0].mutable_data<T>().begin(), [&](T given) {
+      auto x = ops::widen(given);
       if (has_min && x < low) x = low;
       if (has_max && high < x) x = high;
-      return x;
+      return ops::narrow<T>(x);
     });
     return {};
   });
 }
 
+/// Before opset 11 the bounds were attributes. They are floats; the input's type is float too where it is not known.
+Status upgrade(NodeRewrite& rewrite) {
+  if (rewrite.opset >= 11) return {};
+  MORU_RETURN_IF_ERROR(ops::drop_consumed_inputs(rewrite));
+  MORU_RETURN_IF_ERROR(ops::expect_inputs(rewrite, 1));
+  const DType dtype = rewrite.graph.value(rewrite.node.inputs[0]).type.dtype.value_or(DType::kFloat32);
+  for (const auto& [index, name] : {std::pair(1U, "min"), std::pair(2U, "max")}) {
+    if (!rewrite.node.attributes.contains(name)) continue;
+    MORU_ASSIGN_OR_RETURN(const float bound, float_attribute(rewrite.node, name, 0));
+    MORU_ASSIGN_OR_RETURN(Tensor tensor, ops::convert(Tensor::scalar(bound), dtype));
+    ops::drop_attribute(rewrite, name);
+    rewrite.node.inputs.resize(std::max<std::size_t>(rewrite.node.inputs.size(), index + 1), kNoValue);
+    rewrite.node.inputs[index] = ops::add_constant(rewrite, name, std::move(tensor));
+  }
+  return {};
+}
+
 }  // namespace
 
 extern const OpSpec kOp_clip;
-const OpSpec kOp_clip{.name = "Clip",
-                      .domain = "",
-                      .since = 11,
-                      .doc = "Element by element, any shape: output = min(max(input, min), max).",
-                      .inputs = kInputs,
-                      .outputs = kOutputs,
-                      .attributes = {},
-                      .infer = infer,
-                      .reference = reference,
-                      .examples = kExamples};
+constinit const OpSpec kOp_clip{.name = "Clip",
+                                .domain = "",
+                                .since = 1,
+                                .doc = "Element by element, any shape: output = min(max(input, min), max).",
+                                .inputs = kInputs,
+                                .outputs = kOutputs,
+                                .attributes = {},
+                                .infer = infer,
+                                .reference = reference,
+                                .examples = kExamples,
+                                .gaps = {},
+                                .upgrade = upgrade};
 
 }  // namespace moru::model

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "model/ops/support/loops.h"
+#include "model/ops/support/movement.h"
 #include "model/ops/support/shape.h"
 
 namespace moru::model {
@@ -20,12 +20,8 @@ constexpr OpExample kExamples[] = {{"Columns side by side", R"(graph "concat" {
 })",
                                     "float32[2, 3] {1, 3, 4, 2, 5, 6}"}};
 
-constexpr std::initializer_list<DType> kAny = {DType::kFloat32, DType::kFloat64, DType::kInt8,  DType::kUInt8,
-                                               DType::kInt16,   DType::kUInt16,  DType::kInt32, DType::kUInt32,
-                                               DType::kInt64,   DType::kUInt64,  DType::kBool};
-
 Status infer(InferContext& context) {
-  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, kAny));
+  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_movable(context, 0, context.input_count() - 1));
   MORU_ASSIGN_OR_RETURN(const std::int64_t given_axis, int_attribute(context.node(), "axis", 0));
   context.set_output(0, {dtype, std::nullopt});
   const SymbolicShape* first = ops::shape_of(context, 0);
@@ -66,12 +62,18 @@ Status reference(EvalContext& context) {
   return {};
 }
 
+/// Before opset 4 the axis could be left out: 1.
+Status upgrade(NodeRewrite& rewrite) {
+  if (rewrite.opset < 4) rewrite.node.attributes.try_emplace("axis", std::int64_t{1});
+  return {};
+}
+
 }  // namespace
 
 extern const OpSpec kOp_concat;
 const OpSpec kOp_concat{.name = "Concat",
                         .domain = "",
-                        .since = 4,
+                        .since = 1,
                         .doc = "Joins tensors along one axis. inputs [..., Ai, ...] -> concat_result [..., A0 + A1 + ..., ...].",
                         .inputs = kInputs,
                         .outputs = kOutputs,
@@ -79,6 +81,7 @@ const OpSpec kOp_concat{.name = "Concat",
                         .variadic_inputs = true,
                         .infer = infer,
                         .reference = reference,
-                        .examples = kExamples};
+                        .examples = kExamples,
+                        .upgrade = upgrade};
 
 }  // namespace moru::model

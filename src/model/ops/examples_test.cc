@@ -28,7 +28,12 @@ void check_type(void* user, ValueId id, const Tensor& tensor) {
   const Value& value = static_cast<const Graph*>(user)->value(id);
   EXPECT_EQ(value.type.dtype, tensor.dtype());
   ASSERT_TRUE(value.type.shape.has_value());
-  EXPECT_EQ(to_string(*value.type.shape), to_string(tensor.dims()));
+  ASSERT_EQ(value.type.shape->size(), tensor.rank());
+  for (std::size_t axis = 0; axis < tensor.rank(); ++axis) {
+    // An extent that the data decide (NonZero) is not foretold.
+    const Dim& dim = (*value.type.shape)[axis];
+    EXPECT_TRUE(!dim.known() || dim.value == tensor.dims()[axis]) << to_string(*value.type.shape) << " " << to_string(tensor.dims());
+  }
 }
 
 void expect_same(const Tensor& actual, const Tensor& expected) {
@@ -48,6 +53,10 @@ void run_example(const OpSpec& spec, const OpExample& example) {
   EXPECT_TRUE(std::ranges::any_of(graph->nodes(), [&](const Node& node) { return node.op == spec.name && node.domain == spec.domain; }));
   const Status inferred = infer_shapes(*graph);
   ASSERT_TRUE(inferred.has_value()) << inferred.error().message;
+  if (spec.reference == nullptr) {
+    EXPECT_TRUE(example.expected.empty()) << "nothing here could say whether it is right";
+    return;
+  }
   const auto outputs = evaluate(*graph, {}, check_type, &*graph);
   ASSERT_TRUE(outputs.has_value()) << outputs.error().message;
   const auto lines = split(trim(example.expected), '\n');

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "model/ops/support/loops.h"
 #include "model/ops/support/matrix.h"
 #include "model/ops/support/shape.h"
 
@@ -44,7 +43,7 @@ Result<Options> read_options(const Node& node) {
 }
 
 Status infer(InferContext& context) {
-  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kFloatOnly));
+  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kNumbers));
   MORU_ASSIGN_OR_RETURN(const Options options, read_options(context.node()));
   MORU_RETURN_IF_ERROR(ops::expect_rank(context, 0, 2, "[M, K]"));
   MORU_RETURN_IF_ERROR(ops::expect_rank(context, 1, 2, "[K, N]"));
@@ -64,31 +63,62 @@ Status infer(InferContext& context) {
   return {};
 }
 
-Status reference(EvalContext& context) {
-  MORU_ASSIGN_OR_RETURN(const Options options, read_options(context.node));
+/// alpha * sum + beta * c. Integers are scaled in double, where there is anything to scale, and cut towards 0.
+template <class W>
+W combine(W sum, W c, const Options& options) {
+  if constexpr (std::is_same_v<W, double>) {
+    return options.alpha * sum + options.beta * c;
+  } else {
+    if (options.alpha == 1 && options.beta == 1) return ops::wrap_add(sum, c);
+    return ops::from_real<W>(options.alpha * static_cast<double>(sum) + options.beta * static_cast<double>(c));
+  }
+}
+
+template <class T>
+void multiply(EvalContext& context, const Options& options) {
   const Tensor& a = context.input(0);
   const Tensor& b = context.input(1);
   Tensor& y = context.outputs[0];
   const auto view = [](const Tensor& tensor, bool transposed) {
     const std::int64_t width = tensor.dims()[1];
-    return ops::MatrixView{tensor.data<float>().data(), transposed ? 1 : width, transposed ? width : 1};
+    return ops::MatrixView<T>{tensor.data<T>().data(), transposed ? 1 : width, transposed ? width : 1};
   };
-  const ops::MatrixView left = view(a, options.transpose_a != 0);
-  const ops::MatrixView right = view(b, options.transpose_b != 0);
+  const auto left = view(a, options.transpose_a != 0);
+  const auto right = view(b, options.transpose_b != 0);
   const std::int64_t depth = a.dims()[1 - options.transpose_a];
-  const float* c = context.has_input(2) ? context.input(2).data<float>().data() : nullptr;
+  const T* c = context.has_input(2) ? context.input(2).data<T>().data() : nullptr;
   const auto c_strides = c != nullptr ? ops::broadcast_strides(context.input(2).dims(), y.dims()) : std::vector<std::int64_t>{0, 0};
-  std::vector<double> sum(static_cast<std::size_t>(y.dims()[1]));
-  float* to = y.mutable_data<float>().data();
+  std::vector<ops::Wide<T>> sum(static_cast<std::size_t>(y.dims()[1]));
+  T* to = y.mutable_data<T>().data();
   for (std::int64_t i = 0; i < y.dims()[0]; ++i) {
-    std::ranges::fill(sum, 0.0);
-    ops::add_row_product(left, right, i, depth, sum);
+    std::ranges::fill(sum, ops::Wide<T>{0});
+    ops::add_row_product<T>(left, right, i, depth, sum);
     for (std::int64_t j = 0; j < y.dims()[1]; ++j) {
-      const double bias = c != nullptr ? options.beta * static_cast<double>(c[i * c_strides[0] + j * c_strides[1]]) : 0.0;
-      *to++ = static_cast<float>(options.alpha * sum[static_cast<std::size_t>(j)] + bias);
+      const auto bias = c != nullptr ? ops::widen(c[i * c_strides[0] + j * c_strides[1]]) : ops::Wide<T>{0};
+      *to++ = ops::narrow<T>(combine(sum[static_cast<std::size_t>(j)], bias, options));
     }
   }
+}
+
+Status reference(EvalContext& context) {
+  MORU_ASSIGN_OR_RETURN(const Options options, read_options(context.node));
+  return ops::for_number_dtype(context.input(0).dtype(), [&]<class T>() -> Status {
+    multiply<T>(context, options);
+    return {};
+  });
+}
+
+/// Before opset 7 C stretched only when asked; ours always may.
+Status upgrade(NodeRewrite& rewrite) {
+  if (rewrite.opset < 7) ops::drop_attribute(rewrite, "broadcast");
   return {};
+}
+
+std::optional<std::int64_t> macs(const InferContext& context) {
+  const SymbolicShape* a = ops::shape_of(context, 0);
+  const auto options = read_options(context.node());
+  if (a == nullptr || a->size() != 2 || !options) return std::nullopt;
+  return ops::macs_of(context, std::span<const Dim>(*a).subspan(1 - options->transpose_a, 1));
 }
 
 }  // namespace
@@ -97,7 +127,7 @@ extern const OpSpec kOp_gemm;
 const OpSpec kOp_gemm{
     .name = "Gemm",
     .domain = "",
-    .since = 7,
+    .since = 1,
     .doc =
         "A product of matrices with bias: the fully connected layer. A [M, K], B [K, N], C -> Y [M, N]: Y = alpha * A B + beta * C, "
         "where A and B are transposed first if so asked.",
@@ -106,6 +136,10 @@ const OpSpec kOp_gemm{
     .attributes = kAttributes,
     .infer = infer,
     .reference = reference,
-    .examples = kExamples};
+    .examples = kExamples,
+    .gaps = {},
+    .upgrade = upgrade,
+    .downgrade = nullptr,
+    .macs = macs};
 
 }  // namespace moru::model

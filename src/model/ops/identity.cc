@@ -13,6 +13,9 @@ constexpr OpExample kExamples[] = {{"What goes in comes out", R"(graph "identity
 })",
                                     "int64[2] {1, 2}"}};
 
+constexpr OpGap kGaps[] = {{"test_identity_opt", "values are tensors here, no optional ones"},
+                           {"test_identity_sequence", "values are tensors here, no sequences"}};
+
 Status infer(InferContext& context) {
   context.set_output(0, context.input(0));
   return {};
@@ -35,6 +38,7 @@ const OpSpec kOp_identity{.name = "Identity",
                           .attributes = {},
                           .infer = infer,
                           .reference = reference,
-                          .examples = kExamples};
+                          .examples = kExamples,
+                          .gaps = kGaps};
 
 }  // namespace moru::model

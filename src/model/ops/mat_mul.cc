@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "model/ops/support/loops.h"
+#include "model/ops/support/broadcast.h"
 #include "model/ops/support/matrix.h"
 #include "model/ops/support/shape.h"
 
@@ -33,7 +33,7 @@ Shape as_matrix(Shape shape, bool left, Extent one) {
 }
 
 Status infer(InferContext& context) {
-  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kFloatOnly));
+  MORU_ASSIGN_OR_RETURN(const auto dtype, ops::common_dtype(context, ops::kNumbers));
   for (std::size_t i = 0; i < 2; ++i) {
     const SymbolicShape* shape = ops::shape_of(context, i);
     if (shape != nullptr && shape->empty()) return ops::input_error(context, i, "found a scalar, expected rank 1 or more");
@@ -53,37 +53,42 @@ Status infer(InferContext& context) {
   return {};
 }
 
-Status reference(EvalContext& context) {
-  const Dims a = as_matrix(context.input(0).dims(), true, std::int64_t{1});
-  const Dims b = as_matrix(context.input(1).dims(), false, std::int64_t{1});
-  Tensor& y = context.outputs[0];
-  if (y.count() == 0) return {};
-  const std::int64_t rows = a[a.size() - 2];
-  const std::int64_t depth = a.back();
-  const std::int64_t columns = b.back();
-  const std::size_t matrix_axes = (context.input(0).rank() > 1 ? 1U : 0U) + (context.input(1).rank() > 1 ? 1U : 0U);
+template <class T>
+void multiply(const Tensor& a, const Tensor& b, Tensor& y) {
+  const Dims a_dims = as_matrix(a.dims(), true, std::int64_t{1});
+  const Dims b_dims = as_matrix(b.dims(), false, std::int64_t{1});
+  const std::int64_t rows = a_dims[a_dims.size() - 2];
+  const std::int64_t depth = a_dims.back();
+  const std::int64_t columns = b_dims.back();
+  const std::size_t matrix_axes = (a.rank() > 1 ? 1U : 0U) + (b.rank() > 1 ? 1U : 0U);
   const auto batch = std::span(y.dims()).first(y.rank() - matrix_axes);
-  const auto a_strides = ops::broadcast_strides(std::span(a).first(a.size() - 2), batch);
-  const auto b_strides = ops::broadcast_strides(std::span(b).first(b.size() - 2), batch);
-  std::vector<std::int64_t> index(batch.size(), 0);
-  std::vector<double> sum(static_cast<std::size_t>(columns));
-  float* to = y.mutable_data<float>().data();
-  do {
-    std::int64_t a_matrix = 0;
-    std::int64_t b_matrix = 0;
-    for (std::size_t axis = 0; axis < batch.size(); ++axis) {
-      a_matrix += index[axis] * a_strides[axis];
-      b_matrix += index[axis] * b_strides[axis];
-    }
-    const ops::MatrixView left{context.input(0).data<float>().data() + a_matrix * rows * depth, depth, 1};
-    const ops::MatrixView right{context.input(1).data<float>().data() + b_matrix * depth * columns, columns, 1};
+  const auto a_batch = std::span(a_dims).first(a_dims.size() - 2);
+  const auto b_batch = std::span(b_dims).first(b_dims.size() - 2);
+  std::vector<ops::Wide<T>> sum(static_cast<std::size_t>(columns));
+  T* to = y.mutable_data<T>().data();
+  ops::walk_broadcast<2>({a_batch, b_batch}, batch, [&](std::size_t /*i*/, const auto& at) {
+    const ops::MatrixView<T> left{a.data<T>().data() + static_cast<std::int64_t>(at[0]) * rows * depth, depth, 1};
+    const ops::MatrixView<T> right{b.data<T>().data() + static_cast<std::int64_t>(at[1]) * depth * columns, columns, 1};
     for (std::int64_t i = 0; i < rows; ++i) {
-      std::ranges::fill(sum, 0.0);
-      ops::add_row_product(left, right, i, depth, sum);
-      for (const double value : sum) *to++ = static_cast<float>(value);
+      std::ranges::fill(sum, ops::Wide<T>{0});
+      ops::add_row_product<T>(left, right, i, depth, sum);
+      for (const auto value : sum) *to++ = ops::narrow<T>(value);
     }
-  } while (ops::next_index(index, batch));
-  return {};
+  });
+}
+
+Status reference(EvalContext& context) {
+  if (context.outputs[0].count() == 0) return {};
+  return ops::for_number_dtype(context.input(0).dtype(), [&]<class T>() -> Status {
+    multiply<T>(context.input(0), context.input(1), context.outputs[0]);
+    return {};
+  });
+}
+
+std::optional<std::int64_t> macs(const InferContext& context) {
+  const SymbolicShape* a = ops::shape_of(context, 0);
+  if (a == nullptr || a->empty()) return std::nullopt;
+  return ops::macs_of(context, std::span<const Dim>(*a).last(1));
 }
 
 }  // namespace
@@ -94,12 +99,14 @@ const OpSpec kOp_mat_mul{.name = "MatMul",
                          .since = 1,
                          .doc =
                              "Products of matrices; axes before the last two are a batch and stretch (NumPy's rule). "
-                             "A [..., M, K], B [..., K, N] -> Y [..., M, N]: Y[m, n] = sum over k of A[m, k] * B[k, n].",
+                             "A [..., M, K], B [..., K, N] -> Y [..., M, N]: Y[m, n] = sum over k of A[m, k] * B[k, n]. "
+                             "Integers wrap around.",
                          .inputs = kInputs,
                          .outputs = kOutputs,
                          .attributes = {},
                          .infer = infer,
                          .reference = reference,
-                         .examples = kExamples};
+                         .examples = kExamples,
+                         .macs = macs};
 
 }  // namespace moru::model

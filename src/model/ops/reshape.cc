@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "model/ops/support/indices.h"
 #include "model/ops/support/shape.h"
 
 namespace moru::model {
@@ -104,18 +105,38 @@ Status reference(EvalContext& context) {
   return {};
 }
 
+/// Before opset 5 the shape was an attribute; opset 1 had consumed_inputs too.
+Status upgrade(NodeRewrite& rewrite) {
+  if (rewrite.opset >= 5) return {};
+  ops::drop_attribute(rewrite, "consumed_inputs");
+  return ops::attribute_to_input(rewrite, "shape", 1);
+}
+
+/// allowzero came with opset 14. It changes nothing when the shape is a constant without 0.
+Status downgrade(NodeRewrite& rewrite) {
+  if (rewrite.opset >= 14) return {};
+  const Tensor* shape = ops::constant_of(rewrite, 1);
+  if (shape != nullptr && shape->dtype() == DType::kInt64 &&
+      std::ranges::find(shape->data<std::int64_t>(), 0) == shape->data<std::int64_t>().end()) {
+    ops::drop_attribute(rewrite, "allowzero");
+  }
+  return ops::drop_default(rewrite, "allowzero", std::int64_t{0});
+}
+
 }  // namespace
 
 extern const OpSpec kOp_reshape;
 const OpSpec kOp_reshape{.name = "Reshape",
                          .domain = "",
-                         .since = 5,
+                         .since = 1,
                          .doc = "The same elements, in the same order, under another shape of as many elements.",
                          .inputs = kInputs,
                          .outputs = kOutputs,
                          .attributes = kAttributes,
                          .infer = infer,
                          .reference = reference,
-                         .examples = kExamples};
+                         .examples = kExamples,
+                         .upgrade = upgrade,
+                         .downgrade = downgrade};
 
 }  // namespace moru::model

@@ -2,9 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "model/ops/support/loops.h"
+#include "model/ops/support/movement.h"
 #include "model/ops/support/shape.h"
 
 namespace moru::model {
@@ -40,6 +39,7 @@ Result<std::vector<std::int64_t>> permutation(const Node& node, std::size_t rank
 }
 
 Status infer(InferContext& context) {
+  MORU_RETURN_IF_ERROR(ops::expect_movable(context, 0));
   const SymbolicShape* x = ops::shape_of(context, 0);
   context.set_output(0, {context.input(0).dtype, std::nullopt});
   if (x == nullptr) return {};
@@ -52,20 +52,8 @@ Status infer(InferContext& context) {
 
 Status reference(EvalContext& context) {
   const Tensor& x = context.input(0);
-  Tensor& y = context.outputs[0];
-  if (y.count() == 0) return {};
   MORU_ASSIGN_OR_RETURN(const auto perm, permutation(context.node, x.rank()));
-  const auto x_strides = ops::strides_of(x.dims());
-  const std::size_t size = size_of(x.dtype());
-  const std::byte* from = x.bytes().data();
-  std::byte* to = y.mutable_bytes().data();
-  std::vector<std::int64_t> index(y.rank(), 0);
-  do {
-    std::int64_t offset = 0;
-    for (std::size_t axis = 0; axis < index.size(); ++axis) offset += index[axis] * x_strides[static_cast<std::size_t>(perm[axis])];
-    std::memcpy(to, from + static_cast<std::size_t>(offset) * size, size);
-    to += size;
-  } while (ops::next_index(index, y.dims()));
+  ops::copy_permuted(x, x.dims(), perm, context.outputs[0]);
   return {};
 }
 

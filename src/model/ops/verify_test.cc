@@ -72,12 +72,7 @@ TEST(Verify, AnInitializersTypeIsItsTensors) {
 TEST(Verify, UnknownOpNamesTheNearest) {
   expect_refused(parsed("graph \"g\" { input x y = Rellu(x) output y }"), ErrorCode::kUnsupported,
                  "node 0 (Rellu): found op 'Rellu', expected one that `moru ops` lists (did you mean 'Relu'?)");
-  expect_refused(parsed("graph \"g\" { input x y = acme::Relu(x) output y }"), ErrorCode::kUnsupported, "of domain 'acme'");
-}
-
-TEST(Verify, TheOpsetMustBeNewEnough) {
-  expect_refused(parsed("graph \"g\" { opset 11 input x y = Softmax(x) output y }"), ErrorCode::kUnsupported,
-                 "node 0 (Softmax): found opset 11, expected 13 or more");
+  EXPECT_TRUE(verify(parsed("graph \"g\" { input x y = acme::Relu(x) output y }")).has_value()) << "of another domain: kept as it is";
 }
 
 TEST(Verify, CountsOfInputsAndOutputs) {

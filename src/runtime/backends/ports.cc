@@ -54,7 +54,7 @@ Status PortChecker::check_one(const Rule& rule, model::DType dtype, std::span<co
   }
   const auto count = model::element_count(dims, dtype);
   if (!count) return fail(count.error().in(rule.port.name));
-  const auto needed = static_cast<std::size_t>(*count) * size_of(dtype);
+  const auto needed = model::bytes_for(dtype, *count);
   if (bytes != needed) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} '{}': found {} bytes, expected {} for {} {}", rule.role, rule.port.name, bytes,
                                                          needed, to_string(dtype), model::to_string(dims)));

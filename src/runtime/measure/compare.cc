@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -18,24 +19,21 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Calls `body` with a value of the C++ type of `dtype`.
-template <class Body>
-auto with_type(DType dtype, Body&& body) {
-  switch (dtype) {
-    case DType::kFloat32: return body(float{});
-    case DType::kFloat64: return body(double{});
-    case DType::kInt8: return body(std::int8_t{});
-    case DType::kUInt8: return body(std::uint8_t{});
-    case DType::kInt16: return body(std::int16_t{});
-    case DType::kUInt16: return body(std::uint16_t{});
-    case DType::kInt32: return body(std::int32_t{});
-    case DType::kUInt32: return body(std::uint32_t{});
-    case DType::kInt64: return body(std::int64_t{});
-    case DType::kUInt64: return body(std::uint64_t{});
-    case DType::kBool: break;
+template <class T>
+inline constexpr bool kIsComplex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+
+/// An element as a number that errors are computed of.
+template <class T>
+auto as_number(T value) {
+  if constexpr (kIsComplex<T>) {
+    return std::complex<double>(value);
+  } else {
+    return static_cast<double>(value);
   }
-  return body(bool{});
 }
+
+bool is_nan(double value) { return std::isnan(value); }
+bool is_nan(std::complex<double> value) { return std::isnan(value.real()) || std::isnan(value.imag()); }
 
 template <class T>
 Difference compare_values(std::span<const T> expected, std::span<const T> found) {
@@ -43,15 +41,16 @@ Difference compare_values(std::span<const T> expected, std::span<const T> found)
   double error_squares = 0.0;
   double squares = 0.0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const auto a = static_cast<double>(expected[i]);
-    const auto b = static_cast<double>(found[i]);
+    const auto a = as_number(expected[i]);
+    const auto b = as_number(found[i]);
     double error = std::abs(a - b);
-    if (a == b || (std::isnan(a) && std::isnan(b))) error = 0.0;  // also two infinities
+    if (a == b || (is_nan(a) && is_nan(b))) error = 0.0;  // also two infinities
     if (std::isnan(error)) error = kInfinity;
     difference.max_error = std::max(difference.max_error, error);
     error_squares += error * error;
-    if (std::isfinite(a)) squares += a * a;
+    if (const double size = std::abs(a); std::isfinite(size)) squares += size * size;
   }
+  difference.squares = squares;
   if (expected.empty()) return difference;
   difference.rms_error = std::sqrt(error_squares / static_cast<double>(expected.size()));
   if (error_squares > 0.0) difference.nmse = squares > 0.0 ? error_squares / squares : kInfinity;
@@ -60,8 +59,9 @@ Difference compare_values(std::span<const T> expected, std::span<const T> found)
 
 template <class T>
 T random_value(Rng& rng) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(rng.normal());
+  if constexpr (model::kIsFloat<T> || kIsComplex<T>) {
+    using Real = std::conditional_t<std::is_same_v<T, double> || std::is_same_v<T, std::complex<double>>, double, float>;
+    return static_cast<T>(static_cast<Real>(rng.normal()));
   } else if constexpr (sizeof(T) <= 2 && !std::is_same_v<T, bool>) {
     // Each pattern of bits as often as the others.
     return static_cast<T>(rng.below(std::uint64_t{1} << (8 * sizeof(T))));
@@ -78,7 +78,13 @@ Result<Difference> compare(const Tensor& expected, const Tensor& found) {
                 fmt::format("compare: found {} {}, expected {} {}", to_string(found.dtype()), model::to_string(found.dims()),
                             to_string(expected.dtype()), model::to_string(expected.dims())));
   }
-  return with_type(expected.dtype(), [&]<class T>(T) { return compare_values<T>(expected.data<T>(), found.data<T>()); });
+  if (bits_of(expected.dtype()) == 4) return compare(model::unpack_4bit(expected), model::unpack_4bit(found));
+  Difference difference;
+  if (!model::visit_element_type(expected.dtype(),
+                                 [&]<class T>() { difference = compare_values<T>(expected.data<T>(), found.data<T>()); })) {
+    return fail(ErrorCode::kUnsupported, fmt::format("compare: found {}, expected numbers", to_string(expected.dtype())));
+  }
+  return difference;
 }
 
 Result<Difference> compare_all(std::span<const Tensor> expected, std::span<const Tensor> found) {
@@ -102,9 +108,13 @@ Result<std::vector<Tensor>> random_inputs(std::span<const Port> ports, std::int6
     model::Dims dims;
     for (const auto& dim : port.shape) dims.push_back(dim.known() ? dim.value : batch);
     MORU_ASSIGN_OR_RETURN_IN(port.name, auto tensor, Tensor::create(port.dtype, std::move(dims)));
-    with_type(port.dtype, [&]<class T>(T) {
+    const bool numbers = model::visit_element_type(port.dtype, [&]<class T>() {
       for (auto& value : tensor.mutable_data<T>()) value = random_value<T>(rng);
     });
+    if (!numbers) {
+      return fail(ErrorCode::kUnsupported, fmt::format("{}: found {}, expected a type with elements of whole bytes that random numbers fit",
+                                                       port.name, to_string(port.dtype)));
+    }
     inputs.push_back(std::move(tensor));
   }
   return inputs;

@@ -18,6 +18,7 @@ struct Difference {
   double max_error = 0.0;  ///< max |a - b|; infinite when one of the two is not a number and the other is
   double rms_error = 0.0;  ///< sqrt(mean (a - b)^2)
   double nmse = 0.0;       ///< sum (a - b)^2 / sum a^2; of an all-zero `a`: 0 when b is too, else infinite
+  double squares = 0.0;    ///< sum a^2, of the finite ones
 };
 
 /// `expected` against `found`, of the same type and shape. Errors: kInvalidArgument.

@@ -67,23 +67,20 @@ TEST(OnnxBadInput, IsRefusedWhenCutShortAnywhere) {
 }
 
 TEST(OnnxBadInput, Versions) {
-  EXPECT_THAT(message_after([](ModelProto& m) { m.set_ir_version(2); }), HasSubstr("found IR version 2, expected 3 to 12"));
-  EXPECT_THAT(message_after([](ModelProto& m) { m.set_ir_version(99); }), HasSubstr("found IR version 99, expected 3 to 12"));
+  EXPECT_THAT(message_after([](ModelProto& m) { m.set_ir_version(0); }), HasSubstr("found IR version 0, expected 1 to 12"));
+  EXPECT_THAT(message_after([](ModelProto& m) { m.set_ir_version(99); }), HasSubstr("found IR version 99, expected 1 to 12"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_opset_import(0)->set_version(23); }),
               HasSubstr("found opset 23, expected 1 to 22"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_opset_import(0)->set_version(-1); }), HasSubstr("found opset -1"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.clear_opset_import(); }), HasSubstr("found no opset of ONNX's own ops"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.add_opset_import()->set_version(9); }), HasSubstr("found opsets 13 and 9, expected one"));
-  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_opset_import(0)->set_version(1); }),
-              HasSubstr("found opset 1, expected at least"));
+  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_node(1)->set_op_type("Mish"); }),
+              HasSubstr("found opset 13, expected at least 18"));
 }
 
 TEST(OnnxBadInput, WhatIsNotSupportedIsSaid) {
-  EXPECT_THAT(message_after([](ModelProto& m) { m.add_functions()->set_name("f"); }), HasSubstr("found the function 'f'"));
-  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->add_sparse_initializer(); }), HasSubstr("sparse"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_node(1)->set_op_type("NoSuchOp"); }),
               testing::AllOf(HasSubstr("NoSuchOp"), HasSubstr("relu1")));
-  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_node(1)->set_domain("com.example"); }), HasSubstr("relu1"));
   const auto external = message_after([](ModelProto& m) {
     auto* tensor = m.mutable_graph()->mutable_initializer(0);
     tensor->set_data_location(TensorProto::EXTERNAL);
@@ -98,9 +95,9 @@ TEST(OnnxBadInput, WhatIsNotSupportedIsSaid) {
                 attribute->set_type(AttributeProto::GRAPH);
                 attribute->mutable_g();
               }),
-              HasSubstr("node 1 ('Relu' 'relu1'): attribute 'body': found type GRAPH"));
-  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_initializer(0)->set_data_type(TensorProto::FLOAT16); }),
-              HasSubstr("initializer 'w': found element type FLOAT16"));
+              HasSubstr("relu1'): attribute 'body': found an unknown one"));
+  EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_initializer(0)->set_data_type(99); }),
+              HasSubstr("initializer 'w': found element type 99"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_input(0)->mutable_type()->mutable_sequence_type(); }),
               HasSubstr("input 'x': found a sequence, map"));
 }
@@ -157,7 +154,7 @@ TEST(OnnxBadInput, TensorsWhoseSizesLie) {
                 tensor->clear_raw_data();
                 tensor->add_float_data(1);
               }),
-              HasSubstr("initializer 'w': found 1 elements, expected 18 for float32 [2, 1, 3, 3]"));
+              HasSubstr("initializer 'w': tensor [2, 1, 3, 3] of float32: found 4 bytes, expected 72"));
   EXPECT_THAT(message_after([](ModelProto& m) { m.mutable_graph()->mutable_initializer(0)->mutable_segment(); }),
               HasSubstr("found a segment"));
   EXPECT_THAT(message_after([](ModelProto& m) {
@@ -226,9 +223,9 @@ TEST(OnnxBadInput, ConstantsOfOtherKinds) {
     });
   };
   AttributeProto text;
-  text.set_name("value_string");
+  text.set_name("value_text");
   text.set_type(AttributeProto::STRING);
-  EXPECT_THAT(with_attribute(text), HasSubstr("node 3 ('Constant' 'c'): attribute 'value_string': found another kind of constant"));
+  EXPECT_THAT(with_attribute(text), HasSubstr("node 3 ('Constant' 'c'): attribute 'value_text': found another kind of constant"));
   AttributeProto wrong;
   wrong.set_name("value_int");
   wrong.set_type(AttributeProto::FLOAT);

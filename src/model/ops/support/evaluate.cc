@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/text.h"
 #include "model/ops/op.h"
 #include "model/ops/support/schema.h"
 #include "model/ops/verify.h"
@@ -49,8 +50,8 @@ class Run {
  public:
   Run(const Graph& graph, Observer observe, void* user)
       : graph_(graph), observe_(observe), user_(user), values_(graph.value_count()), uses_left_(graph.value_count(), 0) {
-    for (const Node& node : graph.nodes()) count_uses(node.inputs);
-    count_uses(graph.outputs);
+    for (const Node& node : graph.nodes()) for_each_use(node, [&](ValueId id) { count_use(id); });
+    for (const ValueId id : graph.outputs) count_use(id);
   }
 
   void set(ValueId id, const Tensor& tensor) {
@@ -66,10 +67,12 @@ class Run {
   Status run_node(const Node& node) {
     std::vector<const Tensor*> inputs;
     for (const ValueId id : node.inputs) inputs.push_back(id == kNoValue ? nullptr : &get(id));
-    MORU_ASSIGN_OR_RETURN(const auto outputs, evaluate_node(node, inputs));
-    for (const ValueId id : node.inputs) {
-      if (id != kNoValue && --uses_left_[static_cast<std::size_t>(id)] == 0) values_[static_cast<std::size_t>(id)] = Tensor();
-    }
+    const auto input_types = types_of(node.inputs);
+    const auto output_types = types_of(node.outputs);
+    MORU_ASSIGN_OR_RETURN(const auto outputs, evaluate_node(node, inputs, {input_types, output_types}));
+    for_each_use(node, [&](ValueId id) {
+      if (--uses_left_[static_cast<std::size_t>(id)] == 0) values_[static_cast<std::size_t>(id)] = Tensor();
+    });
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) set(node.outputs[i], outputs[i]);
     }
@@ -77,11 +80,13 @@ class Run {
   }
 
  private:
-  void count_uses(std::span<const ValueId> ids) {
-    for (const ValueId id : ids) {
-      if (id != kNoValue) ++uses_left_[static_cast<std::size_t>(id)];
-    }
+  std::vector<ValueType> types_of(std::span<const ValueId> ids) const {
+    std::vector<ValueType> types;
+    for (const ValueId id : ids) types.push_back(id == kNoValue ? ValueType() : graph_.value(id).type);
+    return types;
   }
+
+  void count_use(ValueId id) { ++uses_left_[static_cast<std::size_t>(id)]; }
 
   const Graph& graph_;
   Observer observe_;
@@ -92,7 +97,7 @@ class Run {
 
 }  // namespace
 
-Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs) {
+Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs, const NodeTypes& given) {
   MORU_ASSIGN_OR_RETURN(const OpSpec* spec, ops::check_schema(node));
   if (inputs.size() != node.inputs.size()) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("found {} input tensors, expected {}", inputs.size(), node.inputs.size()));
@@ -103,15 +108,23 @@ Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tens
       return fail(ErrorCode::kInvalidArgument, fmt::format("input {}: found {} tensor, expected {}", i, inputs[i] == nullptr ? "no" : "a",
                                                            inputs[i] == nullptr ? "one" : "none"));
     }
-    if (inputs[i] != nullptr) types[i] = ops::type_of(*inputs[i]);
+    if (inputs[i] == nullptr) continue;
+    types[i] = ops::type_of(*inputs[i]);
+    if (i < given.inputs.size()) types[i].quantization = given.inputs[i].quantization;
   }
-  MORU_ASSIGN_OR_RETURN(const auto output_types, ops::infer_types(*spec, node, types, inputs));
+  MORU_ASSIGN_OR_RETURN(auto output_types, ops::infer_types(*spec, node, types, inputs, given.outputs));
   std::vector<Tensor> outputs;
   for (const ValueType& type : output_types) {
     MORU_ASSIGN_OR_RETURN(Tensor tensor, make_output(type));
     outputs.push_back(std::move(tensor));
   }
-  EvalContext context{node, inputs, outputs};
+  for (std::size_t i = 0; i < given.outputs.size() && i < output_types.size(); ++i)
+    output_types[i].quantization = given.outputs[i].quantization;
+  EvalContext context{node, inputs, outputs, types, output_types};
+  if (spec->reference == nullptr) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found {}, which has no reference, expected an op that has one{}", in_quotes(node.op),
+                                                     spec->gaps.empty() ? "" : fmt::format(": {}", spec->gaps[0].reason)));
+  }
   MORU_RETURN_IF_ERROR(spec->reference(context));
   return outputs;
 }

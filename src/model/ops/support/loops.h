@@ -50,6 +50,27 @@ Status for_dtype(DType dtype, F&& f) {
   return status;
 }
 
+/// What arithmetic on elements of type T is done in: T itself, but float for floats of 16 bits.
+template <class T>
+struct ComputeOf {
+  using Type = T;
+};
+template <>
+struct ComputeOf<Float16> {
+  using Type = float;
+};
+template <>
+struct ComputeOf<BFloat16> {
+  using Type = float;
+};
+template <class T>
+using Compute = typename ComputeOf<T>::Type;
+
+template <class F>
+Status for_float_dtype(DType dtype, F&& f) {
+  return for_dtype<float, double, Float16, BFloat16>(dtype, std::forward<F>(f));
+}
+
 template <class F>
 Status for_numeric_dtype(DType dtype, F&& f) {
   return for_dtype<float, double, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What max and average pooling share: types, shapes and the walk over windows.
+// What pooling ops share: types, shapes and the walk over windows.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/ops/support/loops.h"
+#include "model/ops/support/real.h"
 #include "model/ops/support/shape.h"
 #include "model/ops/support/window.h"
 
@@ -47,27 +48,60 @@ void for_each_window(const Window& window, std::span<const std::int64_t> in, std
   } while (next_index(at, out));
 }
 
-/// Runs `reduce(plane, inside, padding)` for each output element of a pooling node.
-template <class T, class F>
-Status reference_pool(EvalContext& context, F reduce) {
-  const Tensor& x = context.input(0);
-  Tensor& y = context.outputs[0];
-  if (y.count() == 0) return {};
-  const auto in = std::span(x.dims()).subspan(2);
-  const auto out = std::span(y.dims()).subspan(2);
-  MORU_ASSIGN_OR_RETURN(const auto kernel, required_kernel(context.node));
-  MORU_ASSIGN_OR_RETURN(auto window, read_window(context.node, kernel));
-  resolve_padding(window, in);
-  const std::int64_t in_size = product_of(in);
-  const std::int64_t out_size = product_of(out);
-  const std::int64_t planes = x.dims()[0] * x.dims()[1];
-  const T* from = x.data<T>().data();
-  T* to = y.mutable_data<T>().data();
-  for_each_window(window, in, out, [&](std::int64_t output_offset, std::span<const std::int64_t> inside, std::int64_t padding) {
-    for (std::int64_t plane = 0; plane < planes; ++plane)
-      to[plane * out_size + output_offset] = reduce(from + plane * in_size, inside, padding);
-  });
+/// What a pooling node's windows go over.
+struct Pool {
+  Window window;  ///< with its padding resolved
+  std::int64_t planes = 0;
+  std::int64_t in_size = 0;   ///< elements of a plane of X
+  std::int64_t out_size = 0;  ///< and of Y
+  std::span<const std::int64_t> in;
+  std::span<const std::int64_t> out;
+};
+Result<Pool> read_pool(const EvalContext& context);
+
+/// Calls visit(plane, output_offset, inside, padding) for each output element of a pooling node; not for an empty one.
+template <class F>
+Status visit_pool(const EvalContext& context, F visit) {
+  if (context.outputs[0].count() == 0) return {};
+  MORU_ASSIGN_OR_RETURN(const Pool pool, read_pool(context));
+  for_each_window(pool.window, pool.in, pool.out,
+                  [&](std::int64_t output_offset, std::span<const std::int64_t> inside, std::int64_t padding) {
+                    for (std::int64_t plane = 0; plane < pool.planes; ++plane)
+                      visit(plane * pool.in_size, plane * pool.out_size + output_offset, inside, padding);
+                  });
   return {};
+}
+
+/// output 0 = reduce(plane, inside, padding) for each element, in double.
+template <class F>
+Status reference_real_pool(EvalContext& context, F reduce) {
+  MORU_ASSIGN_OR_RETURN(const Tensor x, to_float64(context.input(0)));
+  const double* from = x.data<double>().data();
+  return for_float_dtype(context.input(0).dtype(), [&]<class T>() {
+    const auto y = context.outputs[0].mutable_data<T>();
+    return visit_pool(context, [&](std::int64_t plane, std::int64_t at, std::span<const std::int64_t> inside, std::int64_t padding) {
+      y[static_cast<std::size_t>(at)] = rounded<T>(reduce(from + plane, inside, padding));
+    });
+  });
+}
+
+/// 'p' of a norm, 1 or more; 2.
+Result<double> read_norm(const Node& node);
+
+/// X [N, C, spatial...] -> Y [N, C, 1...].
+Status infer_global_pool(InferContext& context);
+
+/// output 0 = reduce(elements of a plane), in double.
+template <class F>
+Status reference_global_pool(EvalContext& context, F reduce) {
+  MORU_ASSIGN_OR_RETURN(const Tensor x, to_float64(context.input(0)));
+  const auto from = x.data<double>();
+  const auto size = static_cast<std::size_t>(product_of(std::span(x.dims()).subspan(2)));
+  return for_float_dtype(context.input(0).dtype(), [&]<class T>() -> Status {
+    std::size_t plane = 0;
+    for (T& y : context.outputs[0].mutable_data<T>()) y = rounded<T>(reduce(from.subspan(plane++ * size, size)));
+    return {};
+  });
 }
 
 }  // namespace moru::model::ops

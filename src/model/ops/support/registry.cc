@@ -5,8 +5,14 @@
 namespace moru::model {
 
 InferContext::InferContext(const OpSpec& spec, const Node& node, std::span<const ValueType> inputs,
-                           std::span<const Tensor* const> constants)
-    : spec_(spec), node_(node), inputs_(inputs), constants_(constants), outputs_(node.outputs.size()) {
+                           std::span<const Tensor* const> constants, std::span<const ValueType> declared)
+    : spec_(spec),
+      node_(node),
+      inputs_(inputs),
+      constants_(constants),
+      declared_(declared),
+      outputs_(node.outputs.size()),
+      values_(node.outputs.size()) {
   MORU_CHECK(inputs.size() == node.inputs.size() && constants.size() == node.inputs.size());
 }
 
@@ -19,8 +25,17 @@ const ValueType& InferContext::input(std::size_t index) const {
 
 const Tensor* InferContext::constant(std::size_t index) const { return has_input(index) ? constants_[index] : nullptr; }
 
+const ValueType& InferContext::declared_output(std::size_t index) const {
+  static const ValueType kUnknown;
+  return index < declared_.size() ? declared_[index] : kUnknown;
+}
+
 void InferContext::set_output(std::size_t index, ValueType type) {
   if (index < outputs_.size()) outputs_[index] = std::move(type);
+}
+
+void InferContext::set_value(std::size_t index, Tensor value) {
+  if (index < values_.size()) values_[index] = std::move(value);
 }
 
 const OpSpec* find_op(std::string_view name, std::string_view domain) {

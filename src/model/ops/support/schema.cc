@@ -13,7 +13,8 @@ namespace moru::model::ops {
 namespace {
 
 // In the order of AttributeKind, which is that of the variant.
-constexpr std::array<std::string_view, 7> kKindNames = {"an int", "a float", "a string", "ints", "floats", "strings", "a tensor"};
+constexpr std::array<std::string_view, std::variant_size_v<Attribute>> kKindNames = {"an int", "a float", "a string", "ints",
+                                                                                     "floats", "strings", "a tensor", "a graph"};
 
 Status check_ports(std::string_view what, std::span<const PortSpec> ports, bool variadic, std::span<const ValueId> given) {
   if (given.size() > ports.size() && !variadic) {
@@ -51,10 +52,28 @@ Status check_attributes(const OpSpec& spec, const Attributes& given) {
   return {};
 }
 
+/// An op of TFLite, or of a domain that is not ours, that is kept and written as it was read.
+constexpr OpGap kOpaqueGaps[] = {{"", "it is kept as it is, for a backend that knows it"}};
+constexpr OpSpec kOpaque{.name = "opaque",
+                         .domain = "tflite",
+                         .since = 1,
+                         .doc = "An op that is kept as it is.",
+                         .inputs = {},
+                         .outputs = {},
+                         .attributes = {},
+                         .infer = [](InferContext&) { return Status(); },
+                         .reference = nullptr,
+                         .examples = {},
+                         .gaps = kOpaqueGaps};
+
+/// ONNX's own ops and those of `moru` are all known; what another domain has, only a backend may know.
+bool is_opaque(const Node& node) { return !node.op.empty() && !node.domain.empty() && node.domain != "moru"; }
+
 }  // namespace
 
 Result<const OpSpec*> check_schema(const Node& node) {
   const OpSpec* spec = find_op(node.op, node.domain);
+  if (spec == nullptr && is_opaque(node)) return &kOpaque;
   if (spec == nullptr) {
     std::vector<std::string> known;
     for (const OpSpec* one : all_ops()) known.emplace_back(one->name);
@@ -63,7 +82,7 @@ Result<const OpSpec*> check_schema(const Node& node) {
                             node.domain.empty() ? "" : fmt::format(" of domain '{:.60}'", node.domain), did_you_mean(node.op, known)));
   }
   MORU_RETURN_IF_ERROR(check_ports("input", spec->inputs, spec->variadic_inputs, node.inputs));
-  MORU_RETURN_IF_ERROR(check_ports("output", spec->outputs, false, node.outputs));
+  MORU_RETURN_IF_ERROR(check_ports("output", spec->outputs, spec->variadic_outputs, node.outputs));
   MORU_RETURN_IF_ERROR(check_attributes(*spec, node.attributes));
   return spec;
 }
@@ -89,10 +108,12 @@ Status check_type(const ValueType& type) {
 }
 
 Result<std::vector<ValueType>> infer_types(const OpSpec& spec, const Node& node, std::span<const ValueType> inputs,
-                                           std::span<const Tensor* const> constants) {
-  InferContext context(spec, node, inputs, constants);
+                                           std::span<const Tensor* const> constants, std::span<const ValueType> declared,
+                                           std::vector<std::optional<Tensor>>* values) {
+  InferContext context(spec, node, inputs, constants, declared);
   MORU_RETURN_IF_ERROR(spec.infer(context));
   for (const ValueType& type : context.outputs()) MORU_RETURN_IF_ERROR(check_type(type));
+  if (values != nullptr) values->assign(context.values().begin(), context.values().end());
   return std::vector<ValueType>(context.outputs().begin(), context.outputs().end());
 }
 

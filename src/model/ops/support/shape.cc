@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace moru::model::ops {
 
@@ -124,6 +125,19 @@ Result<std::optional<std::vector<std::int64_t>>> constant_ints(const InferContex
   if (tensor->rank() > 1) return input_error(context, index, fmt::format("found rank {}, expected a list of numbers", tensor->rank()));
   const auto values = tensor->data<std::int64_t>();
   return std::vector<std::int64_t>(values.begin(), values.end());
+}
+
+std::optional<std::int64_t> macs_of(const InferContext& context, std::span<const Dim> depth) {
+  const auto outputs = context.outputs();
+  if (outputs.empty() || !outputs[0].shape) return std::nullopt;
+  std::int64_t macs = 1;
+  for (const std::span<const Dim> dims : {std::span<const Dim>(*outputs[0].shape), depth}) {
+    for (const Dim& dim : dims) {
+      if (!dim.known()) return std::nullopt;
+      if (__builtin_mul_overflow(macs, dim.value, &macs)) macs = std::numeric_limits<std::int64_t>::max();
+    }
+  }
+  return macs;
 }
 
 Status infer_like_input(InferContext& context, std::initializer_list<DType> allowed) {

@@ -56,6 +56,9 @@ Result<SymbolicShape> broadcast(const SymbolicShape& a, const SymbolicShape& b);
 /// The elements of an int64 tensor of rank 0 or 1 that is a constant input; nullopt when it is not known.
 Result<std::optional<std::vector<std::int64_t>>> constant_ints(const InferContext& context, std::size_t index);
 
+/// For OpSpec::macs: elements of output 0 times the product of `depth`, the extents that each of them sums over.
+std::optional<std::int64_t> macs_of(const InferContext& context, std::span<const Dim> depth);
+
 /// Output 0 is as input 0.
 Status infer_like_input(InferContext& context, std::initializer_list<DType> allowed);
 

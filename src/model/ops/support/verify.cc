@@ -50,7 +50,9 @@ Status verify_values(const Graph& graph) {
     MORU_RETURN_IF_ERROR_IN(fmt::format("value '{:.100}'", value.name), ops::check_type(value.type));
   }
   for (const auto& [id, tensor] : graph.initializers()) {
-    if (graph.value(id).type != ops::type_of(tensor)) {
+    ValueType type = ops::type_of(tensor);
+    type.quantization = graph.value(id).type.quantization;
+    if (graph.value(id).type != type) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("initializer '{:.100}': found a type that is not that of its tensor, expected {}{}", graph.value(id).name,
                               to_string(tensor.dtype()), to_string(tensor.dims())));
@@ -59,14 +61,36 @@ Status verify_values(const Graph& graph) {
   return {};
 }
 
-Status verify_node(const Graph& graph, const Node& node, Values& values) {
-  MORU_ASSIGN_OR_RETURN(const OpSpec* spec, ops::check_schema(node));
-  if (spec->domain.empty() && graph.opset < spec->since) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("found opset {}, expected {} or more; convert the model to a newer opset", graph.opset, spec->since));
+Status verify_graph(const Graph& graph, int depth);
+
+/// A body's last inputs stand for the captures; what they are of each other is for infer_shapes().
+Status verify_subgraph(const Graph& graph, const Subgraph& subgraph, int depth) {
+  if (subgraph.graph == nullptr) return fail(ErrorCode::kInvalidArgument, "found no graph, expected one");
+  if (depth >= kMaxGraphDepth) {
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("found graphs more than {} deep in one another, expected at most that", kMaxGraphDepth));
   }
-  for (const ValueId id : node.inputs) {
-    if (id != kNoValue) MORU_RETURN_IF_ERROR(values.use(id));
+  const Graph& body = *subgraph.graph;
+  if (subgraph.captures.size() > body.inputs.size()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("found {} captured values and {} inputs, expected an input for each",
+                                                         subgraph.captures.size(), body.inputs.size()));
+  }
+  if (body.opset != graph.opset) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("found opset {}, expected {} as of the graph around it", body.opset, graph.opset));
+  }
+  return verify_graph(body, depth + 1);
+}
+
+Status verify_node(const Graph& graph, const Node& node, Values& values, int depth) {
+  MORU_RETURN_IF_ERROR(ops::check_schema(node));
+  Status used;
+  for_each_use(node, [&](ValueId id) {
+    if (used) used = values.use(id);
+  });
+  MORU_RETURN_IF_ERROR(used);
+  for (const auto& [name, attribute] : node.attributes) {
+    const auto* subgraph = std::get_if<Subgraph>(&attribute);
+    if (subgraph != nullptr) MORU_RETURN_IF_ERROR_IN(fmt::format("attribute '{:.60}'", name), verify_subgraph(graph, *subgraph, depth));
   }
   for (const ValueId id : node.outputs) {
     if (id != kNoValue) MORU_RETURN_IF_ERROR(values.make(id));
@@ -74,17 +98,19 @@ Status verify_node(const Graph& graph, const Node& node, Values& values) {
   return {};
 }
 
-}  // namespace
-
-Status verify(const Graph& graph) {
+Status verify_graph(const Graph& graph, int depth) {
   MORU_RETURN_IF_ERROR(verify_values(graph));
   Values values(graph);
   for (const ValueId id : graph.inputs) MORU_RETURN_IF_ERROR_IN("graph input", values.make(id));
   for (const auto& [id, tensor] : graph.initializers()) MORU_RETURN_IF_ERROR_IN("initializer", values.make(id));
   for (std::size_t i = 0; i < graph.nodes().size(); ++i)
-    MORU_RETURN_IF_ERROR_IN(describe(graph, i), verify_node(graph, graph.nodes()[i], values));
+    MORU_RETURN_IF_ERROR_IN(describe(graph, i), verify_node(graph, graph.nodes()[i], values, depth));
   for (const ValueId id : graph.outputs) MORU_RETURN_IF_ERROR_IN("graph output", values.use(id));
   return {};
 }
+
+}  // namespace
+
+Status verify(const Graph& graph) { return verify_graph(graph, 0); }
 
 }  // namespace moru::model

@@ -7,6 +7,7 @@
 
 #include "model/formats/onnx/onnx.h"
 #include "model/ops/op.h"
+#include "model/passes/pass.h"
 #include "runtime/backends/ports.h"
 
 namespace moru::runtime {
@@ -58,6 +59,9 @@ Result<std::vector<Port>> ports(const Graph& graph, const std::vector<model::Val
     if (!value.type.dtype || !value.type.shape) {
       return fail(ErrorCode::kUnsupported, fmt::format("load model: found no type and shape of '{}', expected both", value.name));
     }
+    if (*value.type.dtype == model::DType::kString) {
+      return fail(ErrorCode::kUnsupported, fmt::format("load model: found strings in '{}', expected numbers", value.name));
+    }
     all.push_back({value.name, *value.type.dtype, *value.type.shape});
   }
   return all;
@@ -67,6 +71,9 @@ BackendInfo info() { return {.available = true, .version = "built in", .reason =
 
 Result<std::unique_ptr<Session>> load(std::string_view onnx, const SessionOptions&) {
   MORU_ASSIGN_OR_RETURN(auto graph, model::read_onnx(onnx, "load model"));
+  // The integer arithmetic of QDQ groups is part of what a model means here (docs/arithmetic.md).
+  const std::string passes[] = {"fuse_qdq"};
+  MORU_RETURN_IF_ERROR_IN("load model", model::run_passes(graph, passes));
   MORU_ASSIGN_OR_RETURN(auto inputs, ports(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports(graph, graph.outputs));
   return std::make_unique<ReferenceModel>(std::move(graph), std::move(inputs), std::move(outputs));

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/convert/convert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "model/convert/quantized.h"
+#include "model/convert/rewrite.h"
+#include "model/convert/support/fuse.h"
+#include "model/ops/verify.h"
+#include "model/passes/layout/cancel.h"
+#include "model/passes/pass.h"
+
+namespace moru::model {
+namespace convert {
+namespace {
+
+const Conversion* find(std::span<const ConversionSet* const> table, std::string_view op) {
+  for (const ConversionSet* set : table) {
+    const auto row = std::ranges::find(set->rows, op, &Conversion::op);
+    if (row != set->rows.end()) return &*row;
+  }
+  return nullptr;
+}
+
+/// Every node in the other words. All nodes are tried, so that the error lists what is in the way.
+Status convert_nodes(Graph& graph, bool to_tflite, const ConvertOptions& options, std::vector<std::string>& notes) {
+  const auto table = to_tflite ? all_to_tflite() : all_to_onnx();
+  const std::string_view domain = to_tflite ? "" : "tflite";
+  std::vector<Node> made;
+  std::vector<std::string> failures;
+  const std::vector<Node> nodes = graph.nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Conversion* conversion = nodes[i].domain == domain ? find(table, nodes[i].op) : nullptr;
+    if (conversion == nullptr) {
+      failures.push_back(fmt::format("{}: found an op without counterpart in {}", describe(graph, i), to_tflite ? "TFLite" : "ONNX"));
+      continue;
+    }
+    Rewrite rewrite(graph, nodes[i], to_tflite, options, notes);
+    if (const Status status = conversion->run(rewrite); !status) {
+      failures.push_back(fmt::format("{}: {}", describe(graph, i), status.error().message));
+      continue;
+    }
+    std::ranges::move(rewrite.made, std::back_inserter(made));
+  }
+  if (!failures.empty()) {
+    std::string text = fmt::format("{} of {} nodes cannot be converted", failures.size(), nodes.size());
+    for (const std::string& failure : failures) text += "\n  " + failure;
+    return fail(ErrorCode::kUnsupported, std::move(text));
+  }
+  graph.nodes() = std::move(made);
+  graph.remove_unused();
+  return {};
+}
+
+}  // namespace
+}  // namespace convert
+
+Result<Converted> to_tflite(Graph graph, const ConvertOptions& options) {
+  Converted out;
+  MORU_RETURN_IF_ERROR(run_passes(graph, std::vector<std::string>{"fold_constants", "eliminate_identity", "fold_batch_norm"}));
+  convert::fuse_for_tflite(graph);
+  MORU_RETURN_IF_ERROR(convert::pairs_to_types(graph));
+  MORU_RETURN_IF_ERROR(convert::fit_weights(graph, options, out.notes));
+  MORU_RETURN_IF_ERROR(convert::convert_nodes(graph, true, options, out.notes));
+  layout::cancel_transposes(graph);
+  MORU_RETURN_IF_ERROR(convert::fit_scales(graph, options, out.notes));
+  MORU_RETURN_IF_ERROR(run_passes(graph, std::vector<std::string>{"fold_constants"}));  // weights that were moved and reshaped
+  graph.remove_unused();
+  out.graph = std::move(graph);
+  return out;
+}
+
+Result<Converted> to_onnx(Graph graph, const ConvertOptions& options) {
+  Converted out;
+  MORU_RETURN_IF_ERROR(convert::convert_nodes(graph, false, options, out.notes));
+  layout::cancel_transposes(graph);
+  MORU_RETURN_IF_ERROR(convert::types_to_pairs(graph));
+  const bool wide = std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+    return node.op == "QuantizeLinear" && graph.value(node.outputs[0]).type.dtype == DType::kInt16;
+  });
+  graph.opset = wide ? 21 : 18;  // int16 is quantised since 21
+  MORU_RETURN_IF_ERROR(run_passes(graph, std::vector<std::string>{"eliminate_identity"}));
+  graph.remove_unused();
+  out.graph = std::move(graph);
+  return out;
+}
+
+}  // namespace moru::model

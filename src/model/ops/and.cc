@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/ops/support/elementwise.h"
+
+namespace moru::model {
+namespace {
+
+constexpr OpExample kExamples[] = {{"All four cases", R"(graph "and" {
+  init a = bool[4] {true, true, false, false}
+  init b = bool[4] {true, false, true, false}
+  y = And(a, b)
+  output y
+})",
+                                    "bool[4] {true, false, false, false}"}};
+
+Status reference(EvalContext& context) {
+  ops::zip<bool, bool, bool>(context.input(0), context.input(1), context.outputs[0], [](bool a, bool b) { return a && b; });
+  return {};
+}
+
+}  // namespace
+
+extern const OpSpec kOp_and;
+constinit const OpSpec kOp_and =
+    ops::binary_op({.name = "And",
+                    .doc = "Element by element, where the shapes stretch to each other (NumPy's rule): C = A and B.",
+                    .infer = ops::infer_broadcast_same<ops::kBools>,
+                    .reference = reference,
+                    .examples = kExamples});
+
+}  // namespace moru::model

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "model/ops/support/elementwise.h"
+#include "model/ops/tflite/support/shapes.h"
+
+namespace moru::model {
+namespace {
+
+constexpr PortSpec kInputs[] = {{"input1", "any shape"}, {"input2", "of the same type; the shapes stretch to each other"}};
+constexpr PortSpec kOutputs[] = {{"output", "the shape that both stretch to"}};
+constexpr OpExample kExamples[] = {{"Element by element", R"(graph "floor_mod" {
+  init a = float32[2] {6, -1}
+  init b = float32[2] {4, 2}
+  y: float32[2] = tflite::FLOOR_MOD(a, b)
+  output y
+})",
+                                    "float32[2] {2, 1}"}};
+
+Status infer(InferContext& context) {
+  return tflite_ops::infer_broadcast(context, {DType::kFloat32, DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64});
+}
+
+Status reference(EvalContext& context) {
+  if (context.input(0).dtype() != DType::kFloat32) MORU_RETURN_IF_ERROR(ops::check_divisors(context, context.input(1)));
+  return ops::zip_numbers(context, [](auto a, auto b) {
+    if constexpr (std::is_floating_point_v<decltype(a)>) {
+      const double rest = std::fmod(a, b);
+      return rest != 0 && (rest < 0) != (b < 0) ? static_cast<double>(static_cast<float>(rest) + static_cast<float>(b)) : rest;
+    } else {
+      using W = decltype(a);
+      const W rest = ops::wrap_subtract(a, ops::wrap_multiply(ops::wrap_divide(a, b), b));
+      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    }
+  });
+}
+
+}  // namespace
+
+extern const OpSpec kOp_tflite_floor_mod;
+const OpSpec kOp_tflite_floor_mod{
+    .name = "FLOOR_MOD",
+    .domain = "tflite",
+    .since = 1,
+    .doc =
+        "The remainder that has the sign of the divisor, any shape: output = input1 - floor(input1 / input2) * "
+        "input2.",
+    .inputs = kInputs,
+    .outputs = kOutputs,
+    .attributes = {},
+    .infer = infer,
+    .reference = reference,
+    .examples = kExamples};
+
+}  // namespace moru::model

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/ops/tflite/support/activation.h"
+#include "model/ops/tflite/support/shapes.h"
+
+namespace moru::model {
+namespace {
+
+constexpr PortSpec kInputs[] = {{"x", "any shape"}};
+constexpr PortSpec kOutputs[] = {{"y", "as x"}};
+constexpr OpExample kExamples[] = {{"Element by element", R"(graph "relu" {
+  init x = float32[2] {2, -7}
+  y: float32[2] = tflite::RELU(x)
+  output y
+})",
+                                    "float32[2] {2, 0}"}};
+
+Status infer(InferContext& context) { return tflite_ops::infer_same(context, tflite_ops::kReal8); }
+
+Status reference(EvalContext& context) { return tflite_ops::run_clamp(context, 0.0F, std::nullopt); }
+
+}  // namespace
+
+extern const OpSpec kOp_tflite_relu;
+const OpSpec kOp_tflite_relu{.name = "RELU",
+                             .domain = "tflite",
+                             .since = 1,
+                             .doc = "y = max(x, 0), any shape. Quantised inputs may have another scale than the output.",
+                             .inputs = kInputs,
+                             .outputs = kOutputs,
+                             .attributes = {},
+                             .infer = infer,
+                             .reference = reference,
+                             .examples = kExamples};
+
+}  // namespace moru::model
