@@ -19,15 +19,15 @@ InferContext::InferContext(const OpSpec& spec, const Node& node, std::span<const
 bool InferContext::has_input(std::size_t index) const { return index < inputs_.size() && node_.inputs[index] != kNoValue; }
 
 const ValueType& InferContext::input(std::size_t index) const {
-  static const ValueType kLeftOut;
-  return has_input(index) ? inputs_[index] : kLeftOut;
+  static const ValueType left_out;
+  return has_input(index) ? inputs_[index] : left_out;
 }
 
 const Tensor* InferContext::constant(std::size_t index) const { return has_input(index) ? constants_[index] : nullptr; }
 
 const ValueType& InferContext::declared_output(std::size_t index) const {
-  static const ValueType kUnknown;
-  return index < declared_.size() ? declared_[index] : kUnknown;
+  static const ValueType unknown;
+  return index < declared_.size() ? declared_[index] : unknown;
 }
 
 void InferContext::set_output(std::size_t index, ValueType type) {
