@@ -55,6 +55,20 @@ Status convert_nodes(Graph& graph, bool to_tflite, const ConvertOptions& options
   return {};
 }
 
+/// TFLite leaves extents open without a word; ONNX says by their names which are the same, so that a runtime knows an output's
+/// extents from the inputs'.
+void name_open_extents(Graph& graph) {
+  for (const ValueId id : graph.inputs) {
+    ValueType type = graph.value(id).type;
+    if (!type.shape) continue;
+    for (std::size_t axis = 0; axis < type.shape->size(); ++axis) {
+      Dim& dim = (*type.shape)[axis];
+      if (!dim.known() && dim.symbol.empty()) dim.symbol = fmt::format("{}_{}", graph.value(id).name, axis);
+    }
+    graph.set_type(id, std::move(type));
+  }
+}
+
 }  // namespace
 }  // namespace convert
 
@@ -75,6 +89,7 @@ Result<Converted> to_tflite(Graph graph, const ConvertOptions& options) {
 
 Result<Converted> to_onnx(Graph graph, const ConvertOptions& options) {
   Converted out;
+  convert::name_open_extents(graph);
   MORU_RETURN_IF_ERROR(convert::convert_nodes(graph, false, options, out.notes));
   layout::cancel_transposes(graph);
   MORU_RETURN_IF_ERROR(convert::types_to_pairs(graph));

@@ -122,6 +122,18 @@ TEST(ToTflite, AnOpWithoutCounterpartIsNamed) {
   EXPECT_THAT(back.error().message, HasSubstr("node 0 (SVDF 'cell'): found an op without counterpart in ONNX"));
 }
 
+TEST(ToOnnx, AnOpenExtentHasANameFromInputToOutput) {
+  const auto onnx = to_onnx(parse(R"(graph "g" {
+  input x: float32[?, 2]
+  init w = float32[3, 2] {1, 2, 3, 4, 5, 6}
+  y: float32[?, 3] = tflite::FULLY_CONNECTED(x, w)
+  output y
+})"));
+  ASSERT_TRUE(onnx.has_value()) << onnx.error().message;
+  EXPECT_EQ(to_string(*onnx->graph.value(onnx->graph.inputs[0]).type.shape), "[x_0, 2]");
+  EXPECT_EQ(to_string(*onnx->graph.value(onnx->graph.outputs[0]).type.shape), "[x_0, 3]");
+}
+
 TEST(ToOnnx, FloatInputsBesideNarrowWeightsAreNotedOrRefused) {
   auto graph = parse(R"(graph "hybrid" {
   input x: float32[1, 2]
