@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/noun.h"
 #include "core/json.h"
@@ -63,8 +64,11 @@ std::string ports_text(std::string_view title, std::span<const model::PortSpec> 
   return text;
 }
 
+/// As the text form writes it: Conv, tflite::CONV_2D.
+std::string full_name(const model::OpSpec& op) { return fmt::format("{}{}{}", op.domain, op.domain.empty() ? "" : "::", op.name); }
+
 std::string op_text(const model::OpSpec& op) {
-  std::string text = fmt::format("{}{}{}, since opset {}\n\n{}\n", op.domain, op.domain.empty() ? "" : "::", op.name, op.since, op.doc);
+  std::string text = fmt::format("{}, since opset {}\n\n{}\n", full_name(op), op.since, op.doc);
   text += ports_text(op.variadic_inputs ? "Inputs (the last may repeat)" : "Inputs", op.inputs) + ports_text("Outputs", op.outputs);
   if (!op.attributes.empty()) text += "\nAttributes (after the semicolon: when left out)\n";
   for (const auto& one : op.attributes)
@@ -88,7 +92,7 @@ Outcome list(Format format) {
     print_json(ops);
     return kDone;
   }
-  for (const model::OpSpec* op : model::all_ops()) print_text(fmt::format("{:<20} {}\n", op->name, summary(op->doc)));
+  for (const model::OpSpec* op : model::all_ops()) print_text(fmt::format("{:<20} {}\n", full_name(*op), summary(op->doc)));
   return kDone;
 }
 
@@ -98,10 +102,12 @@ Outcome show(const Flags& flags) {
     return kDone;
   }
   if (flags.name.empty()) return list(flags.format);
-  const model::OpSpec* op = model::find_op(flags.name);
+  const auto ops = model::all_ops();
+  const auto found = std::ranges::find_if(ops, [&](const model::OpSpec* one) { return full_name(*one) == flags.name; });
+  const model::OpSpec* op = found == ops.end() ? nullptr : *found;
   if (op == nullptr) {
     std::vector<std::string> known;
-    for (const model::OpSpec* one : model::all_ops()) known.emplace_back(one->name);
+    for (const model::OpSpec* one : ops) known.push_back(full_name(*one));
     return fail(ErrorCode::kNotFound, fmt::format("op '{:.60}': found no such op, expected one that `moru ops` lists{}", flags.name,
                                                   did_you_mean(flags.name, known)));
   }
@@ -115,10 +121,10 @@ Outcome show(const Flags& flags) {
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
-  app.add_option("NAME", flags.name, "an op, as ONNX writes it; without it, all are listed");
+  app.add_option("NAME", flags.name, "an op, as the list writes it; without it, all are listed");
   add_format_option(app, &flags.format);
   app.add_flag("--markdown", flags.markdown, "print docs/ops.md: all ops, their types, and what of ONNX is missing and why");
-  app.footer("Example:\n  moru ops Softmax");
+  app.footer("Examples:\n  moru ops Softmax\n  moru ops tflite::CONV_2D");
   app.callback([run] { *run = [] { return show(flags); }; });
 }
 

@@ -62,6 +62,11 @@ TEST(MoruOps, ExplainsOneWithExamples) {
   EXPECT_EQ(json["examples"][0]["expected"], "float32[1, 1, 2, 2] {12, 16, 24, 28}");
 }
 
+TEST(MoruOps, OpsOfOtherDomainsAreFoundUnderTheNameInTheList) {
+  EXPECT_THAT(run_moru({"ops"}).output, HasSubstr("\ntflite::CONV_2D "));
+  EXPECT_THAT(run_moru({"ops", "tflite::CONV_2D"}).output, StartsWith("tflite::CONV_2D, since opset 1\n"));
+}
+
 TEST(MoruOps, AnUnknownOneNamesTheNearest) {
   const ProgramRun run = run_moru({"ops", "Softmx"});
   EXPECT_EQ(run.code, 2);
