@@ -5,7 +5,8 @@
 add_library(moru_flags INTERFACE)
 target_compile_features(moru_flags INTERFACE cxx_std_23)
 target_include_directories(moru_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
-target_compile_options(moru_flags INTERFACE -fvisibility=hidden -ffp-contract=off)
+target_compile_options(moru_flags INTERFACE -fvisibility=hidden -ffp-contract=off
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)  # no path of the machine that built it in the programs
 if(MORU_WARNINGS)
   target_compile_options(moru_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wundef -Wnon-virtual-dtor -Werror)
 endif()

@@ -10,7 +10,6 @@ namespace {
 
 using model::DType;
 using model::Graph;
-using model::Node;
 using model::Tensor;
 using model::ValueId;
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <limits>
 
 #include "model/ops/support/reduce.h"
@@ -31,9 +30,7 @@ Status reference(EvalContext& context) {
     }
     // A NaN is unlike itself: the first one stays.
     for (const W value : values) {
-      bool is_nan = false;
-      if constexpr (std::is_floating_point_v<W>) is_nan = std::isnan(value);
-      if (value > largest || is_nan) largest = value;
+      if (value > largest || ops::is_nan(value)) largest = value;
     }
     return largest;
   });

@@ -65,7 +65,7 @@ template <class T>
 std::weak_ordering compare(T a, T b) {
   if (a < b) return std::weak_ordering::less;
   if (b < a) return std::weak_ordering::greater;
-  return (a != a) <=> (b != b);
+  return ops::is_nan(a) <=> ops::is_nan(b);
 }
 
 /// X as items side by side: item i has `size` elements, `stride` between two of a run, runs of `inner`.

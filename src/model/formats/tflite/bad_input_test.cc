@@ -19,7 +19,7 @@ std::string valid_bytes() {
   meta "tflite.signature:run" = "{\"inputs\": [[\"x\", 0]], \"outputs\": [[\"y\", 0]]}"
   input x: float32[1, 4, 4, 1]
   init w = float32[2, 3, 3, 1] {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9}
-  init q: int8[2] quant {scales = [0.5, 0.25], zero_points = [0, 0], axis = 0} = int8[2] {1, 2}
+  init q: int8[2] quant {scales = [0.5, 0.25], zero_points = [1, 0], axis = 0} = int8[2] {1, 2}
   init shape = int32[2] {1, -1}
   a: float32[1, 2, 2, 2] = tflite::CONV_2D(x, w) {padding = "VALID", stride_h = 1, stride_w = 1}
   d: float32[2] = tflite::DEQUANTIZE(q)
@@ -156,6 +156,25 @@ TEST(TfliteBadInput, Quantization) {
               HasSubstr("found zero point 1000, expected one of type int8"));
   EXPECT_THAT(with([](fb::QuantizationParametersT& q) { q.details.Set(fb::BlockwiseQuantizationT()); }),
               HasSubstr("BlockwiseQuantization"));
+}
+
+TEST(TfliteBadInput, ZeroPointsThatAreNotAligned) {
+  std::string bytes = valid_bytes();
+  auto* model = fb::GetMutableModel(bytes.data());
+  auto& tensors = *model->mutable_subgraphs()->GetMutableObject(0)->mutable_tensors();
+  bool changed = false;
+  for (flatbuffers::uoffset_t i = 0; i < tensors.size(); ++i) {
+    if (tensors.Get(i)->name()->string_view() != "q") continue;
+    auto* table = reinterpret_cast<flatbuffers::Table*>(tensors.GetMutableObject(i)->mutable_quantization());
+    // The vector [2; 1, 0], read from its first element's lower half on, is the vector [1; 0], four bytes from where it may be.
+    auto* offset = reinterpret_cast<flatbuffers::uoffset_t*>(table->GetAddressOf(fb::QuantizationParameters::VT_ZERO_POINT));
+    *offset += sizeof(flatbuffers::uoffset_t);
+    changed = true;
+  }
+  ASSERT_TRUE(changed);
+  const auto graph = read_tflite(bytes, "m");
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_THAT(to_text(*graph), HasSubstr("zero_points = [0, 0]"));
 }
 
 TEST(TfliteBadInput, Subgraphs) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -120,6 +121,17 @@ Result<SymbolicShape> shape_from_file(const fb::Tensor& tensor) {
   return shape;
 }
 
+namespace {
+
+/// Copied as bytes: flatbuffers' verifier asks that a vector's length be aligned, but not that its elements of 8 bytes be.
+std::vector<std::int64_t> zero_points_from_file(const flatbuffers::Vector<std::int64_t>* list) {
+  std::vector<std::int64_t> out(list == nullptr ? 0 : list->size());
+  if (!out.empty()) std::memcpy(out.data(), list->Data(), out.size() * sizeof(std::int64_t));
+  return out;
+}
+
+}  // namespace
+
 Result<std::optional<Quantization>> quantization_from_file(const fb::QuantizationParameters* parameters, DType dtype,
                                                            std::span<const std::int32_t> shape) {
   if (parameters == nullptr || !range_of(dtype)) return std::nullopt;
@@ -132,8 +144,7 @@ Result<std::optional<Quantization>> quantization_from_file(const fb::Quantizatio
   if (scales == nullptr || scales->size() == 0) return std::nullopt;
   Quantization out;
   out.scales.assign(scales->begin(), scales->end());
-  const auto* zero_points = parameters->zero_point();
-  if (zero_points != nullptr) out.zero_points.assign(zero_points->begin(), zero_points->end());
+  out.zero_points = zero_points_from_file(parameters->zero_point());
   if (out.zero_points.empty()) out.zero_points.assign(1, 0);
   if (out.zero_points.size() == 1) out.zero_points.resize(out.scales.size(), out.zero_points[0]);
   if (out.zero_points.size() != out.scales.size())

@@ -2,6 +2,7 @@
 // Lists of element types, and the wide type that references compute in.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -34,6 +35,12 @@ using Wide = std::conditional_t<kIsReal<T>, double, std::conditional_t<std::is_u
 template <class T>
 Wide<T> widen(T value) {
   return static_cast<Wide<T>>(value);
+}
+/// Integers never are.
+template <class T>
+bool is_nan(T value) {
+  if constexpr (kIsReal<T>) return std::isnan(widen(value));
+  return false;
 }
 /// Floats of 16 bits are rounded to float first, as arithmetic in float would.
 template <class T>
