@@ -73,7 +73,7 @@ Result<Oracle> ask_oracle(std::string_view onnx, const Flags& flags) {
   Rng rng(flags.seed);
   Oracle oracle;
   MORU_ASSIGN_OR_RETURN(oracle.inputs, runtime::random_inputs(session->inputs(), flags.batch, rng));
-  MORU_ASSIGN_OR_RETURN(oracle.outputs, runtime::run_once(*session, oracle.inputs));
+  MORU_ASSIGN_OR_RETURN(oracle.outputs, session->run_once(oracle.inputs));
   return oracle;
 }
 

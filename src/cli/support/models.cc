@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "model/formats/onnx/onnx.h"
+#include "model/formats/tflite/tflite.h"
 #include "model/ops/op.h"
 
 namespace moru::cli {
@@ -31,9 +32,9 @@ Result<std::vector<runtime::Port>> input_ports(const model::Graph& graph) {
 
 Result<std::string> backend_bytes(const Path& path, const model::LoadOptions& options) {
   MORU_ASSIGN_OR_RETURN(const model::FileFormat* format, model::format_of(path));
-  if (format->name == "onnx") return read_file(path, options.max_memory_bytes);
+  if (!format->words.empty()) return read_file(path, options.max_memory_bytes);
   MORU_ASSIGN_OR_RETURN(const model::Graph graph, format->load(path, options));
-  return model::write_onnx(graph);
+  return model::words_of(graph) == "tflite" ? model::write_tflite(graph) : model::write_onnx(graph);
 }
 
 Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option) {
@@ -107,7 +108,7 @@ Result<ModelRunner> ModelRunner::open(const Path& path, std::string_view backend
 }
 
 Result<std::vector<model::Tensor>> ModelRunner::run(std::span<const model::Tensor> inputs) {
-  auto outputs = graph_ ? model::evaluate(*graph_, inputs) : runtime::run_once(*session_, inputs);
+  auto outputs = graph_ ? model::evaluate(*graph_, inputs) : session_->run_once(inputs);
   if (!outputs) return fail(outputs.error().in("run " + path_));
   return outputs;
 }

@@ -120,7 +120,7 @@ Status warm_up(const LoadedModel& model, int runs) {
       MORU_ASSIGN_OR_RETURN(auto input, make_input(port, run == 0 ? nullptr : &rng));
       inputs.push_back(std::move(input));
     }
-    MORU_ASSIGN_OR_RETURN_IN("warm-up", const auto outputs, runtime::run_once(session, inputs));
+    MORU_ASSIGN_OR_RETURN_IN("warm-up", const auto outputs, session.run_once(inputs));
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       MORU_RETURN_IF_ERROR(check_output(outputs[i], probabilities && i == 0, session.outputs()[i].name));
     }

@@ -118,7 +118,7 @@ RunnerFactory backend_runner(std::string backend, int threads) {
     MORU_ASSIGN_OR_RETURN(const std::string bytes, model::write_onnx(graph));
     MORU_ASSIGN_OR_RETURN(auto session, runtime::load_session(backend, bytes, {.threads = threads}));
     auto shared = std::shared_ptr<runtime::Session>(std::move(session));
-    return Runner([shared](std::span<const Tensor> inputs) { return runtime::run_once(*shared, inputs); });
+    return Runner([shared](std::span<const Tensor> inputs) { return shared->run_once(inputs); });
   };
 }
 

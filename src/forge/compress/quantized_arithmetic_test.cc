@@ -82,7 +82,7 @@ bool has_op(const Graph& graph, std::string_view op) {
 std::vector<float> run(std::string_view backend, const std::string& onnx, const Tensor& x) {
   auto session = runtime::load_session(backend, onnx);
   EXPECT_TRUE(session.has_value()) << session.error().message;
-  const auto outputs = runtime::run_once(**session, std::span(&x, 1));
+  const auto outputs = (*session)->run_once(std::span(&x, 1));
   EXPECT_TRUE(outputs.has_value()) << outputs.error().message;
   return {outputs->front().data<float>().begin(), outputs->front().data<float>().end()};
 }

@@ -87,7 +87,7 @@ Result<Evaluation> evaluate(runtime::Session& session, const ImageSet& set, doub
   for (std::int64_t from = 0; from < set.size(); from += batch) {
     const std::int64_t count = std::min(batch, set.size() - from);
     MORU_ASSIGN_OR_RETURN(const Tensor images, normalised_batch(set, from, count, mean, std));
-    MORU_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, runtime::run_once(session, {&images, 1}));
+    MORU_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.run_once({&images, 1}));
     const Tensor& output = outputs.front();
     if (output.rank() != 2 || output.dims()[0] != count || output.dims()[1] < 1 || output.dims()[1] > 256) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("evaluate: found output {}, expected [{}, classes] with 1 to 256 classes",

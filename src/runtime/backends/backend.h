@@ -4,8 +4,8 @@
 // is first used, so that a program starts without any of them.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,14 +17,43 @@
 
 namespace moru::runtime {
 
+/// Something that a backend computes on.
+struct Device {
+  std::string name;  ///< as it is chosen: "cpu", "gpu.0"
+  std::string doc;   ///< what it is, in the backend's words
+};
+
 struct BackendInfo {
   bool available = false;
-  std::string version;  ///< of the library; empty when not available
-  std::string reason;   ///< why it is not available, and what to do
+  std::string version;               ///< of the library; empty when not available
+  std::string reason;                ///< why it is not available, and what to do
+  std::vector<Device> devices = {};  ///< found on this machine; the first is the default
+};
+
+/// A setting that only one backend has: its name, what it does, and what happens without it.
+struct SettingSpec {
+  std::string_view name;
+  std::string_view doc;
+};
+
+/// Where a backend's library comes from: a package of one of the machine's own package clients, pinned.
+struct PackageFile {
+  std::string_view member;  ///< path inside the archive
+  std::string_view file;    ///< path inside the backend's folder
+};
+struct PackageSpec {
+  std::string_view client;  ///< "pip" (a wheel) or "maven" (a jar)
+  std::string_view name;    ///< "openvino", "org.bytedeco:tensorrt"
+  std::string_view version;
+  std::string_view tag;     ///< of a wheel "cp311-cp311-manylinux_2_28_x86_64", of a jar its classifier
+  std::string_view sha256;  ///< of the archive
+  std::span<const PackageFile> files;
 };
 
 struct SessionOptions {
   int threads = 1;
+  std::string device = {};                           ///< one of the backend's devices; empty: its default
+  std::map<std::string, std::string> settings = {};  ///< of the backend's own
 };
 
 /// An input or output of a session. Symbolic extents (a batch) are bound by the tensors given to run().
@@ -34,7 +63,8 @@ struct Port {
   model::SymbolicShape shape;
 };
 
-/// A loaded model. Threads: one run() at a time; may move between threads.
+/// A loaded model. Threads: one call at a time; may move between threads. Nothing here throws, prints, or keeps a caller's memory in
+/// use when a call is over.
 class Session {
  public:
   virtual ~Session() = default;
@@ -44,27 +74,45 @@ class Session {
   /// outputs(). Types and shapes must fit the ports (kInvalidArgument otherwise). The backend writes straight into
   /// the outputs.
   virtual Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) = 0;
+  /// One inference for callers who do not mind allocation: makes the outputs. Here by the extents that the inputs bind, so that an
+  /// output whose shape only the run decides is kUnsupported; a backend that can do better overrides it.
+  virtual Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs);
+};
+
+/// A model as a file has it: "onnx" or "tflite", borrowed.
+struct ModelBytes {
+  std::string_view format;
+  std::string_view bytes;
 };
 
 struct BackendSpec {
   std::string_view name;
   std::string_view doc;
-  /// May load the library; the answer is cached by the backend.
+  std::span<const std::string_view> formats;  ///< that load() takes; a model of another is converted to the first of them
+  std::span<const SettingSpec> settings;
+  std::span<const PackageSpec> packages;  ///< that hold its library; none: built in
+  /// May load the library; the answer is cached by the backend. What may crash or hang is asked of a worker (runtime/worker) instead.
   BackendInfo (*info)();
-  /// Loads an ONNX model from bytes (borrowed for the call). Errors: kUnavailable (library missing), kUnsupported
-  /// (an op it cannot run, in its own words), kCorrupt.
-  Result<std::unique_ptr<Session>> (*load)(std::string_view onnx, const SessionOptions& options);
+  /// Loads a model of one of its formats (borrowed for the call) on a device of its own. Errors: kUnavailable (library or
+  /// device missing), kUnsupported (an op it cannot run, in its own words), kCorrupt, kInvalidArgument (a setting's value).
+  Result<std::unique_ptr<Session>> (*load)(const ModelBytes& model, const SessionOptions& options);
 };
 
 std::span<const BackendSpec* const> all_backends();
 const BackendSpec* find_backend(std::string_view name);
 
-/// Finds the backend by name and loads; the error for an unknown name lists the known ones.
-Result<std::unique_ptr<Session>> load_session(std::string_view backend, std::string_view onnx, const SessionOptions& options = {});
+/// "NAME" or "NAME:DEVICE" as people write it.
+struct BackendChoice {
+  const BackendSpec* backend = nullptr;
+  std::string device;
+};
+/// kNotFound for an unknown name, listing the known ones. The device is not looked at.
+Result<BackendChoice> choose_backend(std::string_view text);
 
-/// Convenience for callers who do not mind allocation: makes the outputs (their symbolic extents bound by the inputs'
-/// symbols) and runs.
-Result<std::vector<model::Tensor>> run_once(Session& session, std::span<const model::Tensor> inputs);
+/// Loads the bytes of an ONNX or TFLite file on a backend ("openvino", "onnxruntime:cuda"), converted first when the backend does not
+/// read its format. Errors: those of choose_backend(), of conversion and of load(); kInvalidArgument for threads, an unknown setting,
+/// or a device named twice.
+Result<std::unique_ptr<Session>> load_session(std::string_view backend, std::string_view model, const SessionOptions& options = {});
 
 /// Where a backend's library may lie, best first: each folder of $MORU_BACKEND_PATH, $MORU_HOME/backends/NAME, and
 /// ../lib/moru/backends/NAME beside the program. The first existing `file` in them, or kUnavailable with what to do.

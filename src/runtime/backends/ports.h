@@ -18,7 +18,9 @@ class PortChecker {
   PortChecker(std::span<const Port> inputs, std::span<const Port> outputs);
   /// Errors: kInvalidArgument with the port's name, what was found and what was expected.
   Status check(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs);
-  /// The same for inputs alone, then the shapes that the outputs must have. kUnsupported for an output extent that no
+  /// The same for inputs alone.
+  Status check_inputs(std::span<const model::ConstTensorView> inputs);
+  /// check_inputs(), then the shapes that the outputs must have. kUnsupported for an output extent that no
   /// input binds.
   Result<std::vector<model::Dims>> output_dims(std::span<const model::ConstTensorView> inputs);
 
@@ -35,7 +37,6 @@ class PortChecker {
   Rule make_rule(const char* role, const Port& port);
   Status check_count(const char* role, std::size_t found, std::size_t expected) const;
   Status check_one(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims, std::size_t bytes);
-  Status check_inputs(std::span<const model::ConstTensorView> inputs);
 
   std::vector<std::string> symbols_;
   std::vector<std::int64_t> bound_;  ///< extent of each symbol in this call; -1: not known yet

@@ -63,7 +63,7 @@ Result<Latency> measure_latency(const std::function<Status()>& run, const Latenc
 
 Result<Latency> measure_session(Session& session, std::span<const model::Tensor> inputs, const LatencyOptions& options,
                                 std::vector<model::Tensor>* outputs) {
-  MORU_ASSIGN_OR_RETURN(auto made, run_once(session, inputs));
+  MORU_ASSIGN_OR_RETURN(auto made, session.run_once(inputs));
   std::vector<model::ConstTensorView> input_views;
   for (const auto& input : inputs) input_views.push_back(input.view());
   std::vector<model::TensorView> output_views;

@@ -10,14 +10,23 @@ namespace {
 BackendInfo info() {
   const auto& library = ort::library();
   if (!library) return {.available = false, .version = "", .reason = library.error().message};
-  return {.available = true, .version = library->version, .reason = ""};
+  return {.available = true, .version = library->version, .reason = "", .devices = {{"cpu", "this machine's CPU"}}};
 }
 
-Result<std::unique_ptr<Session>> load(std::string_view onnx, const SessionOptions& options) {
+Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions& options) {
   const auto& library = ort::library();
   if (!library) return fail(library.error());
-  return ort::OrtModel::load(*library, onnx, options);
+  return ort::OrtModel::load(*library, model.bytes, options);
 }
+
+constexpr std::string_view kFormats[] = {"onnx"};
+constexpr PackageFile kFiles[] = {{"onnxruntime/capi/libonnxruntime.so.1.32.0", "libonnxruntime.so"}};
+constexpr PackageSpec kPackages[] = {{.client = "pip",
+                                      .name = "onnxruntime",
+                                      .version = "1.32.0",
+                                      .tag = "cp311-cp311-manylinux_2_28_x86_64",
+                                      .sha256 = "5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d",
+                                      .files = kFiles}};
 
 }  // namespace
 
@@ -25,6 +34,9 @@ extern const BackendSpec kBackend_onnxruntime;
 const BackendSpec kBackend_onnxruntime{
     .name = "onnxruntime",
     .doc = "ONNX Runtime on the CPU: fast, knows every standard op. Its shared library is loaded when it is first used.",
+    .formats = kFormats,
+    .settings = {},
+    .packages = kPackages,
     .info = info,
     .load = load,
 };

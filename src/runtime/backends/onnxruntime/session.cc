@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace moru::runtime::ort {
 namespace {
@@ -162,12 +163,54 @@ Status OrtModel::bind(Slot& slot, const Port& port, const std::byte* data, std::
   return {};
 }
 
-Status OrtModel::run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) {
-  MORU_RETURN_IF_ERROR(checker_.check(inputs, outputs));
+Status OrtModel::bind_inputs(std::span<const model::ConstTensorView> inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     MORU_RETURN_IF_ERROR(bind(slots_[i], inputs_[i], inputs[i].bytes.data(), inputs[i].bytes.size(), inputs[i].dims));
     values_[i] = slots_[i].value.get();
   }
+  return {};
+}
+
+Result<model::Tensor> OrtModel::copy_of(OrtValue* value, const Port& port) const {
+  const auto ok = [&](OrtStatus* status) { return take(api_, status, fmt::format("read '{}'", port.name), ErrorCode::kInternal); };
+  OrtTensorTypeAndShapeInfo* raw = nullptr;
+  MORU_RETURN_IF_ERROR(ok(api_.GetTensorTypeAndShape(value, &raw)));
+  const Handle<OrtTensorTypeAndShapeInfo> info(raw, {api_.ReleaseTensorTypeAndShapeInfo});
+  std::size_t rank = 0;
+  MORU_RETURN_IF_ERROR(ok(api_.GetDimensionsCount(raw, &rank)));
+  model::Dims dims(rank);
+  MORU_RETURN_IF_ERROR(ok(api_.GetDimensions(raw, dims.data(), rank)));
+  void* data = nullptr;
+  MORU_RETURN_IF_ERROR(ok(api_.GetTensorMutableData(value, &data)));
+  MORU_ASSIGN_OR_RETURN(model::Tensor tensor, model::Tensor::create(port.dtype, std::move(dims)));
+  if (tensor.size_bytes() > 0) std::memcpy(tensor.mutable_bytes().data(), data, tensor.size_bytes());
+  return tensor;
+}
+
+Result<std::vector<model::Tensor>> OrtModel::run_once(std::span<const model::Tensor> inputs) {
+  std::vector<model::ConstTensorView> views;
+  for (const auto& input : inputs) views.push_back(input.view());
+  MORU_RETURN_IF_ERROR(checker_.check_inputs(views));
+  MORU_RETURN_IF_ERROR(bind_inputs(views));
+  std::vector<OrtValue*> made(outputs_.size(), nullptr);
+  const auto status = take(api_,
+                           api_.Run(session_.get(), nullptr, names_.data(), values_.data(), inputs.size(), names_.data() + inputs.size(),
+                                    made.size(), made.data()),
+                           "run model", ErrorCode::kInvalidArgument);
+  std::vector<Handle<OrtValue>> owned;
+  for (OrtValue* value : made) owned.emplace_back(value, Release<OrtValue>{api_.ReleaseValue});
+  MORU_RETURN_IF_ERROR(status);
+  std::vector<model::Tensor> tensors;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    MORU_ASSIGN_OR_RETURN(auto tensor, copy_of(made[i], outputs_[i]));
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+Status OrtModel::run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) {
+  MORU_RETURN_IF_ERROR(checker_.check(inputs, outputs));
+  MORU_RETURN_IF_ERROR(bind_inputs(inputs));
   const std::size_t first_output = inputs.size();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     auto& slot = slots_[first_output + i];

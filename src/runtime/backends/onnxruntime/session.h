@@ -18,6 +18,8 @@ class OrtModel final : public Session {
   std::span<const Port> inputs() const override { return inputs_; }
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
+  /// The library makes the outputs, so that any shape is right; they are copied into tensors of ours.
+  Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
 
  private:
   /// A tensor of the library over memory of the caller's.
@@ -29,6 +31,8 @@ class OrtModel final : public Session {
 
   OrtModel(const OrtApi& api, Handle<OrtSession> session, Handle<OrtMemoryInfo> memory, std::vector<Port> inputs,
            std::vector<Port> outputs);
+  Status bind_inputs(std::span<const model::ConstTensorView> inputs);
+  Result<model::Tensor> copy_of(OrtValue* value, const Port& port) const;
   Status bind(Slot& slot, const Port& port, const std::byte* data, std::size_t size, std::span<const std::int64_t> dims);
 
   const OrtApi& api_;

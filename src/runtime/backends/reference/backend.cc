@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "model/formats/onnx/onnx.h"
 #include "model/ops/op.h"
 #include "model/passes/pass.h"
+#include "runtime/backends/model_bytes.h"
 #include "runtime/backends/ports.h"
 
 namespace moru::runtime {
@@ -32,7 +32,7 @@ class ReferenceModel final : public Session {
       MORU_ASSIGN_OR_RETURN(auto tensor, Tensor::from_bytes(input.dtype, {input.dims.begin(), input.dims.end()}, input.bytes));
       tensors.push_back(std::move(tensor));
     }
-    MORU_ASSIGN_OR_RETURN_IN("run model", const auto results, model::evaluate(graph_, tensors));
+    MORU_ASSIGN_OR_RETURN(const auto results, run_once(tensors));
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       // The ports may leave an extent open that only the run decides.
       if (!std::ranges::equal(results[i].dims(), outputs[i].dims) || results[i].dtype() != outputs[i].dtype) {
@@ -43,6 +43,15 @@ class ReferenceModel final : public Session {
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) std::ranges::copy(results[i].bytes(), outputs[i].bytes.begin());
     return {};
+  }
+
+  /// The graph itself says the shapes, so those that only the run decides are no obstacle.
+  Result<std::vector<Tensor>> run_once(std::span<const Tensor> inputs) override {
+    std::vector<model::ConstTensorView> views;
+    for (const Tensor& input : inputs) views.push_back(input.view());
+    MORU_RETURN_IF_ERROR(checker_.check_inputs(views));
+    MORU_ASSIGN_OR_RETURN_IN("run model", auto results, model::evaluate(graph_, inputs));
+    return results;
   }
 
  private:
@@ -67,17 +76,21 @@ Result<std::vector<Port>> ports(const Graph& graph, const std::vector<model::Val
   return all;
 }
 
-BackendInfo info() { return {.available = true, .version = "built in", .reason = ""}; }
+BackendInfo info() { return {.available = true, .version = "built in", .reason = "", .devices = {{"cpu", "one thread of this machine"}}}; }
 
-Result<std::unique_ptr<Session>> load(std::string_view onnx, const SessionOptions&) {
-  MORU_ASSIGN_OR_RETURN(auto graph, model::read_onnx(onnx, "load model"));
-  // The integer arithmetic of QDQ groups is part of what a model means here (docs/arithmetic.md).
-  const std::string passes[] = {"fuse_qdq"};
-  MORU_RETURN_IF_ERROR_IN("load model", model::run_passes(graph, passes));
+Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions&) {
+  MORU_ASSIGN_OR_RETURN(auto graph, graph_of(model));
+  if (model.format == "onnx") {
+    // The integer arithmetic of QDQ groups is part of what a model means here (docs/arithmetic.md).
+    const std::string passes[] = {"fuse_qdq"};
+    MORU_RETURN_IF_ERROR_IN("load model", model::run_passes(graph, passes));
+  }
   MORU_ASSIGN_OR_RETURN(auto inputs, ports(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports(graph, graph.outputs));
   return std::make_unique<ReferenceModel>(std::move(graph), std::move(inputs), std::move(outputs));
 }
+
+constexpr std::string_view kFormats[] = {"onnx", "tflite"};
 
 }  // namespace
 
@@ -85,6 +98,9 @@ extern const BackendSpec kBackend_reference;
 const BackendSpec kBackend_reference{
     .name = "reference",
     .doc = "The plain implementations of the ops, on one thread: slow, always there, and what every other backend is compared with.",
+    .formats = kFormats,
+    .settings = {},
+    .packages = {},
     .info = info,
     .load = load,
 };

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backends/model_bytes.h"
+
+#include "model/convert/convert.h"
+#include "model/formats/onnx/onnx.h"
+#include "model/formats/tflite/tflite.h"
+
+namespace moru::runtime {
+namespace {
+
+constexpr std::string_view kTflite = "tflite";
+constexpr std::string_view kWhere = "load model";
+
+}  // namespace
+
+std::string_view format_of_bytes(std::string_view bytes) {
+  constexpr std::size_t kAt = 4;
+  constexpr std::string_view kIdentifier = "TFL3";
+  return bytes.size() >= kAt && bytes.substr(kAt).starts_with(kIdentifier) ? kTflite : "onnx";
+}
+
+Result<model::Graph> graph_of(const ModelBytes& model) {
+  return model.format == kTflite ? model::read_tflite(model.bytes, kWhere) : model::read_onnx(model.bytes, kWhere);
+}
+
+Result<std::string> converted_bytes(const ModelBytes& model, std::string_view format) {
+  MORU_ASSIGN_OR_RETURN(model::Graph graph, graph_of(model));
+  if (format == kTflite) {
+    MORU_ASSIGN_OR_RETURN_IN(kWhere, const model::Converted converted, model::to_tflite(std::move(graph)));
+    return model::write_tflite(converted.graph);
+  }
+  MORU_ASSIGN_OR_RETURN_IN(kWhere, const model::Converted converted, model::to_onnx(std::move(graph)));
+  return model::write_onnx(converted.graph);
+}
+
+}  // namespace moru::runtime
