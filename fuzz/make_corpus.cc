@@ -13,6 +13,7 @@
 #include "model/ops/op.h"
 #include "model/ops/verify.h"
 #include "model/ops/versions.h"
+#include "tests/support/tflite_bytes.h"
 
 namespace {
 
@@ -112,6 +113,12 @@ Result<std::string> tflite_of(std::string_view text) {
   return model::write_tflite(graph);
 }
 
+constexpr std::string_view kZeroPoints = R"(graph "zero points" {
+  init q: int8[2] quant {scales = [0.5, 0.25], zero_points = [1, 0], axis = 0} = int8[2] {1, 2}
+  y: float32[2] = tflite::DEQUANTIZE(q)
+  output y
+})";
+
 constexpr std::string_view kTfliteNet = R"(graph "tflite" {
   opset 13
   meta "tflite.description" = "a seed"
@@ -157,7 +164,10 @@ Status write_tflite_seeds(const Path& folder) {
   MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cut_short", std::string_view(net).substr(0, net.size() / 2)));
   std::string changed = net;
   changed.replace(net.size() / 3, 4, "\xff\xff\xff\x7f");
-  return write_seed(folder, "bad_length", changed);
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_length", changed));
+  MORU_ASSIGN_OR_RETURN_IN("not_aligned", std::string not_aligned, tflite_of(kZeroPoints));
+  MORU_CHECK(model::misalign_zero_points(not_aligned, "q"));
+  return write_seed(folder, "not_aligned", not_aligned);
 }
 
 Status write_onnx_seeds(const Path& folder) {

@@ -6,6 +6,7 @@
 #include "model/formats/tflite/convert.h"
 #include "model/formats/tflite/tflite.h"
 #include "model/graph/text.h"
+#include "tests/support/tflite_bytes.h"
 
 namespace moru::model {
 namespace {
@@ -160,18 +161,7 @@ TEST(TfliteBadInput, Quantization) {
 
 TEST(TfliteBadInput, ZeroPointsThatAreNotAligned) {
   std::string bytes = valid_bytes();
-  auto* model = fb::GetMutableModel(bytes.data());
-  auto& tensors = *model->mutable_subgraphs()->GetMutableObject(0)->mutable_tensors();
-  bool changed = false;
-  for (flatbuffers::uoffset_t i = 0; i < tensors.size(); ++i) {
-    if (tensors.Get(i)->name()->string_view() != "q") continue;
-    auto* table = reinterpret_cast<flatbuffers::Table*>(tensors.GetMutableObject(i)->mutable_quantization());
-    // The vector [2; 1, 0], read from its first element's lower half on, is the vector [1; 0], four bytes from where it may be.
-    auto* offset = reinterpret_cast<flatbuffers::uoffset_t*>(table->GetAddressOf(fb::QuantizationParameters::VT_ZERO_POINT));
-    *offset += sizeof(flatbuffers::uoffset_t);
-    changed = true;
-  }
-  ASSERT_TRUE(changed);
+  ASSERT_TRUE(misalign_zero_points(bytes, "q"));
   const auto graph = read_tflite(bytes, "m");
   ASSERT_TRUE(graph.has_value()) << graph.error().message;
   EXPECT_THAT(to_text(*graph), HasSubstr("zero_points = [0, 0]"));

@@ -10,27 +10,19 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "core/digest.h"
 #include "core/json.h"
 #include "core/process.h"
-#include "core/random.h"
-#include "core/text.h"
 #include "model/formats/npy/npy.h"
 #include "model/formats/tflite/tflite.h"
-#include "model/graph/text.h"
 #include "model/ops/op.h"
-#include "model/ops/verify.h"
+#include "tests/support/tflite_cases.h"
 
 namespace moru::model {
 namespace {
 
-/// A model and what it is fed.
 struct Job {
-  std::string name;
-  Graph graph;
-  Path file;
-  std::vector<Tensor> inputs;
-  bool reference = true;  ///< against reference kernels
+  TfliteCase what;
+  Path file = {};  ///< written when there is none
 };
 
 /// Of normally distributed floats the mean square of the difference over that of the value: what rounding leaves of sums.
@@ -38,105 +30,20 @@ constexpr double kNmse = 1e-6;
 
 bool has_oracle() { return std::filesystem::exists(Path(MORU_LITERT_FOLDER) / "ai_edge_litert"); }
 
-template <class T>
-Tensor filled(const Dims& dims, auto next) {
-  Tensor tensor = Tensor::create(DTypeOf<T>::value, dims).value();
-  for (T& value : tensor.mutable_data<T>()) value = static_cast<T>(next());
-  return tensor;
-}
-
-/// Small integers of wide types stand for biases and counts.
-Tensor random_tensor(const ValueType& type, Rng& rng) {
-  Dims dims;
-  for (const Dim& dim : *type.shape) dims.push_back(dim.known() ? dim.value : 1);
-  const auto below = [&](std::int64_t low, std::uint64_t count) {
-    return [&rng, low, count] { return low + static_cast<std::int64_t>(rng.below(count)); };
-  };
-  switch (*type.dtype) {
-    case DType::kInt8: return filled<std::int8_t>(dims, below(-128, 256));
-    case DType::kUInt8: return filled<std::uint8_t>(dims, below(0, 256));
-    case DType::kInt16: return filled<std::int16_t>(dims, below(-32768, 65536));
-    case DType::kInt32: return filled<std::int32_t>(dims, below(-1000, 2001));
-    case DType::kInt64: return filled<std::int64_t>(dims, below(-1000, 2001));
-    case DType::kBool: return filled<bool>(dims, below(0, 2));
-    default: return filled<float>(dims, [&] { return 2 * rng.normal(); });
-  }
-}
-
-std::vector<Tensor> random_inputs(const Graph& graph, std::string_view name) {
-  Rng rng(std::strtoull(sha256_hex(name).substr(0, 15).c_str(), nullptr, 16));
-  std::vector<Tensor> inputs;
-  for (const ValueId id : graph.inputs) inputs.push_back(random_tensor(graph.value(id).type, rng));
-  return inputs;
-}
-
-/// "int8[2,3] @0.1:-3" as the text form has it: "int8[2,3] quant {...}".
-std::string type_text(std::string_view value) {
-  const std::size_t at = value.find('@');
-  std::string type(trim(value.substr(0, at)));
-  if (at == std::string_view::npos) return type;
-  const std::string_view quant = value.substr(at + 1);
-  std::string scales, zeros, axis = "0";
-  if (quant[0] == '[') {
-    const std::size_t end = quant.find(']');
-    for (const auto scale : split(quant.substr(1, end - 1), ' ')) {
-      scales += (scales.empty() ? "" : ", ") + std::string(scale);
-      zeros += zeros.empty() ? "0" : ", 0";
-    }
-    axis = quant.substr(end + 2);
-  } else {
-    scales = quant.substr(0, quant.find(':'));
-    zeros = quant.substr(quant.find(':') + 1);
-  }
-  return fmt::format("{} quant {{scales = [{}], zero_points = [{}], axis = {}}}", type, scales, zeros, trim(axis));
-}
-
-/// The graph that a line of the table describes.
-std::string graph_text(std::string_view line) {
-  const std::size_t colon = line.find(':');
-  const std::size_t arrow = line.find("->");
-  const std::size_t brace = std::min(line.find('{', arrow), line.size());
-  std::string text = "graph \"case\" {\n", uses, results, outputs;
-  int number = 0;
-  for (const auto part : split(line.substr(colon + 1, arrow - colon - 1), ';')) {
-    const std::string_view value = trim(part);
-    const std::string name = value == "_" ? "_" : fmt::format("i{}", number++);
-    uses += (uses.empty() ? "" : ", ") + name;
-    if (value == "_" || value.empty()) continue;
-    const std::size_t equals = value.find('=');
-    const std::string type = type_text(value.substr(0, equals));
-    if (equals == std::string_view::npos) {
-      text += fmt::format("  input {}: {}\n", name, type);
-      continue;
-    }
-    std::string elements;
-    for (const auto element : split(trim(value.substr(equals + 1)), ' ')) elements += (elements.empty() ? "" : ", ") + std::string(element);
-    const std::string plain(type.substr(0, type.find(" quant")));
-    text += fmt::format("  init {}{} = {} {{{}}}\n", name, plain == type ? "" : ": " + type, plain, elements);
-  }
-  number = 0;
-  for (const auto part : split(line.substr(arrow + 2, brace - arrow - 2), ';')) {
-    const std::string name = fmt::format("o{}", number++);
-    results += fmt::format("{}{}: {}", results.empty() ? "" : ", ", name, type_text(trim(part)));
-    outputs += fmt::format("  output {}\n", name);
-  }
-  return text + fmt::format("  {} = tflite::{}({}) {}\n{}}}", results, line.substr(0, colon), uses, line.substr(brace), outputs);
-}
-
 /// Runs all jobs through the oracle; the outputs of each, or its message.
 std::vector<Result<std::vector<Tensor>>> run_oracle(const std::vector<Job>& jobs, const Path& folder) {
   Json list = Json::array();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Json inputs = Json::array();
-    for (std::size_t j = 0; j < jobs[i].inputs.size(); ++j) {
+    for (std::size_t j = 0; j < jobs[i].what.inputs.size(); ++j) {
       const Path file = folder / fmt::format("{}_{}.npy", i, j);
-      EXPECT_TRUE(save_npy(jobs[i].inputs[j], file).has_value());
+      EXPECT_TRUE(save_npy(jobs[i].what.inputs[j], file).has_value());
       inputs.push_back(file.string());
     }
     list.push_back({{"model", jobs[i].file.string()},
                     {"inputs", inputs},
                     {"outputs", (folder / fmt::format("{}_out", i)).string()},
-                    {"reference", jobs[i].reference}});
+                    {"reference", jobs[i].what.reference}});
   }
   EXPECT_TRUE(write_file_atomic(folder / "jobs.json", list.dump()).has_value());
   ProcessOptions options;
@@ -152,7 +59,7 @@ std::vector<Result<std::vector<Tensor>>> run_oracle(const std::vector<Job>& jobs
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::string message = results && i < results->size() ? (*results)[i].get<std::string>() : "the oracle did not come so far";
     std::vector<Tensor> outputs;
-    for (std::size_t j = 0; message.empty() && j < jobs[i].graph.outputs.size(); ++j)
+    for (std::size_t j = 0; message.empty() && j < jobs[i].what.graph.outputs.size(); ++j)
       outputs.push_back(load_npy(folder / fmt::format("{}_out{}.npy", i, j)).value_or(Tensor()));
     if (message.empty()) {
       all.emplace_back(std::move(outputs));
@@ -195,14 +102,14 @@ void compare(const std::vector<Job>& jobs) {
     Job& job = with_files[i];
     if (!job.file.empty()) continue;
     job.file = folder->path() / fmt::format("{}.tflite", i);
-    const Status saved = save_tflite(job.graph, job.file);
-    EXPECT_TRUE(saved.has_value()) << job.name << ": " << (saved ? "" : saved.error().message);
+    const Status saved = save_tflite(job.what.graph, job.file);
+    EXPECT_TRUE(saved.has_value()) << job.what.name << ": " << (saved ? "" : saved.error().message);
   }
   const auto theirs = run_oracle(with_files, folder->path());
   for (std::size_t i = 0; i < with_files.size(); ++i) {
-    SCOPED_TRACE(with_files[i].name);
+    SCOPED_TRACE(with_files[i].what.name);
     EXPECT_TRUE(theirs[i].has_value()) << "the oracle says: " << theirs[i].error().message;
-    const auto ours = evaluate(with_files[i].graph, with_files[i].inputs);
+    const auto ours = evaluate(with_files[i].what.graph, with_files[i].what.inputs);
     EXPECT_TRUE(ours.has_value()) << (ours ? "" : ours.error().message);
     if (!ours || !theirs[i]) continue;
     for (std::size_t j = 0; j < ours->size(); ++j) expect_same((*ours)[j], (*theirs[i])[j]);
@@ -211,22 +118,10 @@ void compare(const std::vector<Job>& jobs) {
 
 TEST(TfliteOracle, EachOpIsAsInLiteRt) {
   if (!has_oracle()) GTEST_SKIP() << MORU_LITERT_FOLDER << " is not there, expected LiteRT; run scripts/get_deps dev";
-  const auto table = read_file(MORU_ORACLE_CASES);
-  ASSERT_TRUE(table.has_value()) << table.error().message;
+  auto cases = tflite_cases(MORU_ORACLE_CASES);
+  ASSERT_TRUE(cases.has_value()) << cases.error().message;
   std::vector<Job> jobs;
-  for (const auto part : split(*table, '\n')) {
-    std::string line(trim(part));
-    if (line.empty() || line[0] == '#') continue;
-    const bool reference = line[0] != '~';
-    if (!reference) line.erase(0, 1);
-    auto graph = parse_text(graph_text(line));
-    ASSERT_TRUE(graph.has_value()) << line << ": " << graph.error().message << "\n" << graph_text(line);
-    const Status inferred = infer_shapes(*graph);
-    EXPECT_TRUE(inferred.has_value()) << line << ": " << (inferred ? "" : inferred.error().message);
-    if (!inferred) continue;
-    auto inputs = random_inputs(*graph, line);
-    jobs.push_back({line, std::move(*graph), {}, std::move(inputs), reference});
-  }
+  for (TfliteCase& one : *cases) jobs.push_back({std::move(one)});
   EXPECT_GT(jobs.size(), 100U);
   compare(jobs);
 }
@@ -248,8 +143,8 @@ TEST(TfliteOracle, WholeModelsAreAsInLiteRt) {
     auto graph = load_tflite(file);
     ASSERT_TRUE(graph.has_value()) << graph.error().message;
     auto inputs = random_inputs(*graph, file.filename().string());
-    jobs.push_back({file.filename().string(), *graph, file, inputs});
-    jobs.push_back({file.filename().string() + ", written by us", std::move(*graph), {}, std::move(inputs)});
+    jobs.push_back({{file.filename().string(), *graph, inputs}, file});
+    jobs.push_back({{file.filename().string() + ", written by us", std::move(*graph), std::move(inputs)}});
   }
   compare(jobs);
 }
