@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/conformance/run_cases.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,49 +65,29 @@ CaseResult run_within_memory(const Path& folder, std::string_view backend, const
   }
 }
 
-/// The child's life: a result a case, then the end.
-[[noreturn]] void work(int out, std::span<const model::TestCase> cases, std::string_view backend, const CaseOptions& options,
-                       pid_t parent) {
-  ::signal(SIGINT, SIG_DFL);
-  ::signal(SIGTERM, SIG_DFL);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(0);
+/// The child's life: a result a case.
+void work(int out, std::span<const model::TestCase> cases, std::string_view backend, const CaseOptions& options) {
   limit_memory(options.max_memory_bytes);
   for (const model::TestCase& one : cases) {
     const CaseResult result = run_within_memory(one.folder, backend, options);
     const std::size_t size = std::min(result.reason.size(), kMaxReason);
     const Head head{result.verdict, static_cast<std::uint32_t>(size)};
-    if (!write_all(out, &head, sizeof head) || !write_all(out, result.reason.data(), size)) break;
+    if (!write_all(out, &head, sizeof head) || !write_all(out, result.reason.data(), size)) return;
   }
-  ::_exit(0);
 }
 
 /// A child at work. Threads: one owner.
 class Worker {
  public:
   static Result<Worker> start(std::span<const model::TestCase> cases, std::string_view backend, const CaseOptions& options) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("pipe for", "test cases"));
-    const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::close(ends[0]);
-      work(ends[1], cases, backend, options, parent);
-    }
-    const Error error = errno_error("fork for", "test cases");
-    ::close(ends[1]);
-    if (pid > 0) return Worker(pid, ends[0]);
-    ::close(ends[0]);
-    return fail(error);
+    int in = -1;
+    MORU_ASSIGN_OR_RETURN(Process process, Process::start_copy([&](int out) { work(out, cases, backend, options); }, &in));
+    return Worker(std::move(process), in);
   }
-  Worker(Worker&& other) noexcept : pid_(std::exchange(other.pid_, -1)), in_(std::exchange(other.in_, -1)) {}
+  Worker(Worker&& other) noexcept : process_(std::move(other.process_)), in_(std::exchange(other.in_, -1)) {}
   Worker& operator=(Worker&&) = delete;
   ~Worker() {
     if (in_ >= 0) ::close(in_);
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
   }
 
   /// Errors: kDeadlineExceeded; kCancelled; kInternal for a child that ended, with how.
@@ -119,13 +95,14 @@ class Worker {
     const TimeNs deadline = system_clock().steady_now() + timeout;
     Head head{};
     MORU_RETURN_IF_ERROR(read(&head, sizeof head, deadline));
+    if (head.verdict > Verdict::kUnsupported) return fail(ErrorCode::kInternal, "found bytes that are no result");
     CaseResult result{head.verdict, std::string(std::min<std::size_t>(head.size, kMaxReason), '\0')};
     MORU_RETURN_IF_ERROR(read(result.reason.data(), result.reason.size(), deadline));
     return result;
   }
 
  private:
-  Worker(pid_t pid, int in) : pid_(pid), in_(in) {}
+  Worker(Process process, int in) : process_(std::move(process)), in_(in) {}
 
   Status read(void* to, std::size_t size, TimeNs deadline) {
     auto* bytes = static_cast<char*>(to);
@@ -145,17 +122,14 @@ class Worker {
     return {};
   }
 
-  /// Of a child whose end of the pipe is closed, so that it is about to end.
+  /// Of a child whose end of the pipe is closed, so that it has ended or is about to.
   std::string how_it_ended() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    if (WIFSIGNALED(status)) return fmt::format("found the process ended by {}", ::strsignal(WTERMSIG(status)));
-    return fmt::format("found the process ended with exit code {}", WEXITSTATUS(status));
+    const auto status = process_.wait_for(kSecond).value_or(ExitStatus{});
+    if (status.signal != 0) return fmt::format("found the process ended by signal {} ({})", status.signal, ::strsignal(status.signal));
+    return fmt::format("found the process ended with exit code {}", status.code);
   }
 
-  pid_t pid_;
+  Process process_;
   int in_;
 };
 
