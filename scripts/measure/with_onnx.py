@@ -2,7 +2,8 @@
 """What only ONNX's own Python package can do, in a process of its own: /usr/bin/python3 with_onnx.py PACKAGES VERB ...
 
 PACKAGES is the folder that scripts/get_deps dev fills (.deps/onnx_python).
-  cases OUT        writes the tests of single nodes that the package makes, in its layout, to OUT/node
+  cases OUT        writes the tests of single nodes that the package makes, in its layout, to OUT/node; prints as JSON the
+                   opset of each, 0 for one that has no op of ONNX's own domain
   check FILE...    prints as JSON what onnx.checker says of each file; an empty text for one that it accepts
 """
 
@@ -24,6 +25,8 @@ def cases(out):
     made = node.collect_testcases()
     cmd_tools.model_test.collect_testcases = lambda: made
     cmd_tools.generate_data(argparse.Namespace(output=out))
+    own = ("", "ai.onnx")
+    json.dump({one.name: max((it.version for it in one.model.opset_import if it.domain in own), default=0) for one in made}, sys.stdout)
 
 
 def verdict(path):

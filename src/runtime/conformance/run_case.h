@@ -27,7 +27,7 @@ struct CaseResult {
 struct CaseOptions {
   int threads = 1;
   std::uint64_t max_memory_bytes = std::uint64_t{4} << 30U;
-  model::Tolerance tolerance;  ///< of cases that say nothing themselves
+  model::Tolerance tolerance = {};  ///< of cases that say nothing themselves
 };
 
 /// Loads the case's model and runs each of its data sets, in this process: a foreign backend may do here what it likes (run_cases.h

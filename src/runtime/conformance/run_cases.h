@@ -17,7 +17,7 @@
 namespace moru::runtime {
 
 struct CasesOptions {
-  CaseOptions each;               ///< max_memory_bytes also limits what a child may allocate
+  CaseOptions each = {};          ///< max_memory_bytes also limits what a child may allocate
   TimeNs timeout = 60 * kSecond;  ///< for one case
 };
 
