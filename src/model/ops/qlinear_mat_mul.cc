@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vector>
 
+#include "model/ops/support/indices.h"
 #include "model/ops/support/integers.h"
 #include "model/ops/support/matrix_product.h"
 #include "model/ops/support/real.h"
-#include "model/ops/support/rewrite.h"
 
 namespace moru::model {
 namespace {

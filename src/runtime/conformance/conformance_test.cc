@@ -47,27 +47,18 @@ class Conformance : public testing::Test {
     write(name + "/test_data_set_0/output_0.pb", tensor(expected));
   }
 
-  /// A loop that ends after 2^62 rounds.
-  void write_endless(const std::string& name) {
-    write(name + "/model.onnx", onnx_of(R"(graph "endless" {
+  /// A product of 2500 x 2500 matrices, for which the reference takes seconds.
+  void write_slow(const std::string& name) {
+    write(name + "/model.onnx", onnx_of(R"(graph "slow" {
   opset 13
-  input x: float32[N]
-  init rounds = int64[] {4611686018427387904}
-  init go = bool[] {true}
-  y = Loop(rounds, go, x) {body = graph "body" {
-    opset 13
-    input i: int64[]
-    input c: bool[]
-    input s: float32[N]
-    d = Identity(c)
-    t = Neg(s)
-    output d
-    output t
-  }}
+  input x: float32[1]
+  init shape = int64[2] {2500, 2500}
+  m = Expand(x, shape)
+  y = MatMul(m, m)
   output y
 })"));
-    write(name + "/test_data_set_0/input_0.pb", tensor({1, 2}));
-    write(name + "/test_data_set_0/output_0.pb", tensor({1, 2}));
+    write(name + "/test_data_set_0/input_0.pb", tensor({1}));
+    write(name + "/test_data_set_0/output_0.pb", tensor({1}));
   }
 
   /// The results of all cases, as "verdict: reason", in name order.
@@ -145,8 +136,8 @@ TEST_F(Conformance, DamagedCasesFailAndSayWhere) {
   }
 }
 
-TEST_F(Conformance, OneThatDoesNotEndOrTakesAllMemoryLeavesTheOthers) {
-  write_endless("a_endless");
+TEST_F(Conformance, OneThatTakesTooLongOrTooMuchMemoryLeavesTheOthers) {
+  write_slow("a_slow");
   write_double("b_right", {2, 4});
   write("c_huge/model.onnx", onnx_of(R"(graph "huge" {
   opset 13
@@ -158,9 +149,9 @@ TEST_F(Conformance, OneThatDoesNotEndOrTakesAllMemoryLeavesTheOthers) {
   write("c_huge/test_data_set_0/input_0.pb", tensor({1}));
   write("c_huge/test_data_set_0/output_0.pb", tensor({1}));
   write_double("d_right", {2, 4});
-  const auto lines = run("reference", {.each = {.max_memory_bytes = 200'000'000}, .timeout = kSecond / 2});
+  const auto lines = run("reference", {.each = {.max_memory_bytes = 1'000'000'000}, .timeout = kSecond / 2});
   ASSERT_EQ(lines.size(), 4U);
-  EXPECT_THAT(lines[0], StartsWith("fail: found no answer after 500 ms"));
+  EXPECT_THAT(lines[0], StartsWith("fail: found no answer after "));
   EXPECT_EQ(lines[1], "pass: ");
   EXPECT_THAT(lines[2], StartsWith("fail: "));
   EXPECT_EQ(lines[3], "pass: ");
