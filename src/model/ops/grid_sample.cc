@@ -26,7 +26,15 @@ constexpr OpExample kExamples[] = {{"The middle, and a corner", R"(graph "grid_s
   y = GridSample(x, grid) {align_corners = 1}
   output y
 })",
-                                    "float32[1, 1, 1, 2] {2.5, 2}"}};
+                                    "float32[1, 1, 1, 2] {2.5, 2}"},
+                                   {"The nearest in a volume; of two that are as near, the even one", R"(graph "grid_sample_volume" {
+  opset 22
+  init x = float32[1, 1, 1, 1, 2] {1, 2}
+  init grid = float32[1, 1, 1, 1, 3] {0, 0, 0}
+  y = GridSample(x, grid) {align_corners = 1, mode = "nearest"}
+  output y
+})",
+                                    "float32[1, 1, 1, 1, 1] {1}"}};
 
 enum class Mode : std::uint8_t { kLinear, kNearest, kCubic };
 enum class Padding : std::uint8_t { kZeros, kBorder, kReflection };
@@ -110,9 +118,8 @@ double place_of(T normal, std::int64_t extent, bool align_corners) {
   return static_cast<double>(align_corners ? (normal + 1) / 2 * (length - 1) : ((normal + 1) * length - 1) / 2);
 }
 
-Taps taps_at(double place, std::int64_t extent, std::size_t rank, const Settings& settings) {
-  // Nearest rounds halves to even; of volumes away from 0 (as PyTorch does).
-  if (settings.mode == Mode::kNearest) place = rank == 3 ? std::round(place) : std::nearbyint(place);
+Taps taps_at(double place, std::int64_t extent, const Settings& settings) {
+  if (settings.mode == Mode::kNearest) place = std::nearbyint(place);  // halves to even, as PyTorch does
   const double edge = settings.align_corners ? 0 : 0.5;
   const double low = -edge;
   const double high = static_cast<double>(extent - 1) + edge;
@@ -161,7 +168,7 @@ void sample(const Tensor& x, const Tensor& grid, const Settings& settings, std::
   for (std::int64_t i = 0; i < dims[0] * places; ++i) {
     for (std::size_t axis = 0; axis < rank; ++axis) {
       const std::size_t at = static_cast<std::size_t>(i) * rank + rank - 1 - axis;
-      taps[axis] = taps_at(place_in<T>(grid, at, spatial[axis], settings.align_corners), spatial[axis], rank, settings);
+      taps[axis] = taps_at(place_in<T>(grid, at, spatial[axis], settings.align_corners), spatial[axis], settings);
     }
     for (std::int64_t c = 0; c < dims[1]; ++c) {
       const std::int64_t image = i / places * dims[1] + c;

@@ -142,7 +142,7 @@ class Victim {
   static void change(GraphProto& graph, Rng& rng) {
     auto* node = any_of(graph.mutable_node(), rng);
     const auto* other = any_of(graph.mutable_node(), rng);
-    switch (rng.below(8)) {
+    switch (rng.below(9)) {
       case 0:
         if (node->input_size() > 0 && other->output_size() > 0) *any_of(node->mutable_input(), rng) = other->output(0);
         return;
@@ -160,8 +160,16 @@ class Victim {
       case 6:
         if (node->input_size() > 0) node->mutable_input()->RemoveLast();
         return;
+      case 7:
+        if (graph.initializer_size() > 0) any_of(graph.mutable_initializer(), rng)->set_name(name_of_another(graph, rng));
+        return;
       default: *node = *other; return;
     }
+  }
+
+  static std::string name_of_another(GraphProto& graph, Rng& rng) {
+    if (rng.below(2) == 0) return any_of(graph.mutable_input(), rng)->name();
+    return any_of(graph.mutable_initializer(), rng)->name();
   }
 
   static void change_dims(onnx::pb::TensorProto& tensor, Rng& rng) {

@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
+#include <memory>
+#include <vector>
 
 #include "core/files.h"
 #include "core/random.h"
+#include "model/formats/tflite/convert.h"
 #include "model/formats/tflite/tflite.h"
 #include "model/graph/text.h"
 #include "tests/support/mutations.h"
@@ -36,9 +40,10 @@ std::string small_net() {
   return graph ? write_tflite(*graph).value_or("") : "";
 }
 
+namespace fb = moru::tflite_fb;
+
 /// Bytes replaced, bits turned, the end cut off, and sizes and offsets that lie.
-std::string mutant(const std::string& valid, std::uint64_t number) {
-  Rng rng(number * 2 + 1);
+std::string with_other_bytes(const std::string& valid, Rng& rng) {
   std::string bytes = valid;
   const std::uint64_t changes = 1 + rng.below(4);
   for (std::uint64_t i = 0; i < changes; ++i) {
@@ -52,6 +57,99 @@ std::string mutant(const std::string& valid, std::uint64_t number) {
     }
   }
   return bytes;
+}
+
+template <class T>
+T& any_of(std::vector<T>& list, Rng& rng) {
+  return list[rng.below(list.size())];
+}
+
+std::int32_t odd_number(Rng& rng) {
+  static constexpr std::int32_t kNumbers[] = {
+      0, 1, -1, 2, -2, 3, 255, 65536, 1 << 30, std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
+  return kNumbers[rng.below(std::size(kNumbers))];
+}
+
+/// Another extent or another rank.
+void change_shape(std::vector<std::int32_t>& shape, Rng& rng) {
+  if (!shape.empty() && rng.below(2) == 0)
+    any_of(shape, rng) = odd_number(rng);
+  else if (!shape.empty() && rng.below(4) == 0)
+    shape.pop_back();
+  else
+    shape.push_back(odd_number(rng));
+}
+
+void change_tensor(fb::ModelT& model, std::vector<std::unique_ptr<fb::TensorT>>& tensors, Rng& rng) {
+  fb::TensorT& tensor = *any_of(tensors, rng);
+  switch (rng.below(6)) {
+    case 0: change_shape(tensor.shape, rng); return;
+    case 1: change_shape(tensor.shape_signature, rng); return;
+    case 2: tensor.name = any_of(tensors, rng)->name; return;
+    case 3: tensor.type = static_cast<fb::TensorType>(rng.below(24)); return;
+    case 4:
+      tensor.buffer =
+          rng.below(4) == 0 ? static_cast<std::uint32_t>(odd_number(rng)) : static_cast<std::uint32_t>(rng.below(model.buffers.size()));
+      return;
+    default: break;
+  }
+  if (!tensor.quantization) tensor.quantization = std::make_unique<fb::QuantizationParametersT>();
+  tensor.quantization->quantized_dimension = odd_number(rng);
+  tensor.quantization->scale.resize(rng.below(4), 0.5F);
+  tensor.quantization->zero_point.resize(rng.below(4), odd_number(rng));
+}
+
+/// Cycles, two that make one tensor, indices of nothing, other ops.
+void change_operator(fb::ModelT& model, fb::SubGraphT& graph, Rng& rng) {
+  fb::OperatorT& op = *any_of(graph.operators, rng);
+  fb::OperatorT& other = *any_of(graph.operators, rng);
+  switch (rng.below(7)) {
+    case 0:
+      if (!op.inputs.empty() && !other.outputs.empty()) any_of(op.inputs, rng) = any_of(other.outputs, rng);
+      return;
+    case 1:
+      if (!op.outputs.empty() && !other.outputs.empty()) any_of(op.outputs, rng) = any_of(other.outputs, rng);
+      return;
+    case 2:
+      if (!op.inputs.empty()) any_of(op.inputs, rng) = odd_number(rng);
+      return;
+    case 3: op.opcode_index = static_cast<std::uint32_t>(rng.below(model.operator_codes.size() + 1)); return;
+    case 4:
+      if (!op.inputs.empty()) op.inputs.pop_back();
+      return;
+    case 5: {
+      fb::OperatorCodeT& code = *any_of(model.operator_codes, rng);
+      code.builtin_code = static_cast<fb::BuiltinOperator>(rng.below(210));
+      code.deprecated_builtin_code = 0;  // the larger of the two counts
+      return;
+    }
+    default: std::swap(op, other); return;
+  }
+}
+
+std::string with_other_structure(const std::string& valid, Rng& rng) {
+  const std::unique_ptr<fb::ModelT> model(fb::UnPackModel(valid.data()));
+  for (std::uint64_t i = 0; i <= rng.below(3); ++i) {
+    fb::SubGraphT& graph = *any_of(model->subgraphs, rng);
+    switch (rng.below(8)) {
+      case 0:
+        any_of(rng.below(2) == 0 ? graph.inputs : graph.outputs, rng) = static_cast<std::int32_t>(rng.below(graph.tensors.size()));
+        break;
+      case 1: any_of(model->buffers, rng)->data.resize(rng.below(64)); break;
+      case 2:
+      case 3:
+      case 4: change_tensor(*model, graph.tensors, rng); break;
+      default: change_operator(*model, graph, rng); break;
+    }
+  }
+  flatbuffers::FlatBufferBuilder builder;
+  fb::FinishModelBuffer(builder, fb::Model::Pack(builder, model.get()));
+  return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+}
+
+std::string mutant(const std::string& valid, std::uint64_t number) {
+  Rng rng(number * 2 + 1);
+  return rng.below(2) == 0 ? with_other_bytes(valid, rng) : with_other_structure(valid, rng);
 }
 
 /// What is taken must go out and come back the same.
