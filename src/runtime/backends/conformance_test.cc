@@ -224,7 +224,8 @@ TEST_P(BackendTest, WrongTensorsAreRefusedAndTheNextCallWorks) {
   EXPECT_EQ(code({right, random_floats({1, 2, 1}, 1)}).code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({right, random_floats({4, 2}, 1)}).code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({right, Tensor::of<double>({1, 2}, {1, 2})}).code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(code({right, random_floats({1, 3}, 1)}).message, HasSubstr("input 'b': found float32 [1, 3], expected float32 [N, 2]"));
+  EXPECT_THAT(code({right, random_floats({1, 3}, 1)}).message,
+              testing::AllOf(HasSubstr("input 'b': found float32"), HasSubstr("[1, 3], expected float32"), HasSubstr("[N, 2]")));
   EXPECT_TRUE(session->run_once(std::vector{right, right}).has_value());
 }
 

@@ -3,54 +3,25 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-#include <optional>
-#include <span>
-#include <utility>
-#include <vector>
+#include <string>
 
-#include "model/formats/onnx/onnx.h"
-#include "model/ops/op.h"
+#include "core/files.h"
+#include "model/formats/onnx/test_cases.h"
 #include "runtime/backends/backend.h"
 
 namespace moru::runtime {
 namespace {
 
-constexpr std::string_view kReference = "reference";
-
-/// The case's model, ready to run. The reference runs the graph itself: a session of its cannot have outputs whose shapes only the run
-/// decides.
-class Loaded {
- public:
-  static Result<Loaded> open(const Path& path, std::string_view backend, const CaseOptions& options) {
-    Loaded loaded;
-    if (backend == kReference) {
-      MORU_ASSIGN_OR_RETURN(loaded.graph_, model::load_onnx(path, {.max_memory_bytes = options.max_memory_bytes}));
-      return loaded;
-    }
-    MORU_ASSIGN_OR_RETURN(const std::string bytes, read_file(path, options.max_memory_bytes));
-    MORU_ASSIGN_OR_RETURN(loaded.session_, load_session(backend, bytes, {.threads = options.threads}));
-    return loaded;
-  }
-
-  Result<std::vector<model::Tensor>> run(std::span<const model::Tensor> inputs) {
-    return graph_ ? model::evaluate(*graph_, inputs) : run_once(*session_, inputs);
-  }
-
- private:
-  std::optional<model::Graph> graph_;
-  std::unique_ptr<Session> session_;
-};
-
 /// Empty when every data set gives the right answer, else which one does not, and how.
 Result<std::string> check_case(const Path& folder, std::string_view backend, const CaseOptions& options) {
   MORU_ASSIGN_OR_RETURN(const model::Tolerance tolerance, model::tolerance_of(folder, options.tolerance));
-  MORU_ASSIGN_OR_RETURN(Loaded loaded, Loaded::open(folder / "model.onnx", backend, options));
+  MORU_ASSIGN_OR_RETURN(const std::string bytes, read_file(folder / "model.onnx", options.max_memory_bytes));
+  MORU_ASSIGN_OR_RETURN(const auto session, load_session(backend, bytes, {.threads = options.threads}));
   MORU_ASSIGN_OR_RETURN(const auto paths, model::find_data_sets(folder));
   for (const Path& path : paths) {
     MORU_ASSIGN_OR_RETURN(const model::DataSet set, model::read_data_set(path));
     const std::string name = path.filename().string();
-    MORU_ASSIGN_OR_RETURN_IN(name, const auto outputs, loaded.run(set.inputs));
+    MORU_ASSIGN_OR_RETURN_IN(name, const auto outputs, session->run_once(set.inputs));
     const std::string wrong = model::difference(outputs, set.outputs, tolerance);
     if (!wrong.empty()) return fmt::format("{}: {}", name, wrong);
   }
