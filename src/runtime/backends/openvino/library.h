@@ -32,6 +32,7 @@ namespace moru::runtime::openvino {
   X(core_compile_model_props)                 \
   X(model_free)                               \
   X(compiled_model_free)                      \
+  X(compiled_model_get_property)              \
   X(compiled_model_inputs_size)               \
   X(compiled_model_outputs_size)              \
   X(compiled_model_input_by_index)            \

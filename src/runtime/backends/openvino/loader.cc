@@ -16,6 +16,7 @@ using model::DType;
 using model::Graph;
 
 constexpr std::string_view kLoad = "load model";
+constexpr std::string_view kCpu = "CPU";
 
 struct TypePair {
   DType ours;
@@ -73,25 +74,10 @@ class Loader {
   }
 
   Result<Handle<ov_compiled_model_t>> compile(const ov_model_t* model, const std::string& device, const SessionOptions& options) const {
-    const std::string threads = std::to_string(options.threads);
-    std::vector<ov_property_t> properties = {{"PERFORMANCE_HINT", "LATENCY"}};
-    const auto precision = options.settings.find("precision");
-    if (precision != options.settings.end()) {
-      properties.push_back({"INFERENCE_PRECISION_HINT", precision->second.c_str()});
-    } else {
-      // Left to itself it computes in bf16 where the machine can, and quantises what it likes.
-      properties.push_back({"EXECUTION_MODE_HINT", "ACCURACY"});
-    }
-    if (device == "CPU") {
-      properties.push_back({"NUM_STREAMS", "1"});
-      properties.push_back({"INFERENCE_NUM_THREADS", threads.c_str()});
-      // Several models on one machine would all be tied to its first cores.
-      properties.push_back({"ENABLE_CPU_PINNING", "NO"});
-    }
-    ov_compiled_model_t* raw = nullptr;
-    MORU_RETURN_IF_ERROR(
-        ok(api_.core_compile_model_props(library_.core, model, device.c_str(), properties.size(), properties.data(), &raw)));
-    return Handle<ov_compiled_model_t>(raw, {api_.compiled_model_free});
+    MORU_ASSIGN_OR_RETURN(auto compiled, compile_for(options.threads, model, device, options));
+    // It takes fewer threads where there are fewer cores.
+    if (device != kCpu || options.threads == 1 || property(compiled.get(), "INFERENCE_NUM_THREADS") != "1") return compiled;
+    return compile_for(1, model, device, options);
   }
 
   Result<std::vector<Port>> ports(const ov_compiled_model_t* model, bool inputs, const Graph* graph) const {
@@ -111,6 +97,39 @@ class Loader {
   using ConstPort = Handle<ov_output_const_port_t>;
 
   Status ok(ov_status_e status) const { return check(api_, status, kLoad, ErrorCode::kUnsupported); }
+
+  Result<Handle<ov_compiled_model_t>> compile_for(int thread_count, const ov_model_t* model, const std::string& device,
+                                                  const SessionOptions& options) const {
+    const std::string threads = std::to_string(thread_count);
+    std::vector<ov_property_t> properties = {{"PERFORMANCE_HINT", "LATENCY"}};
+    if (const auto precision = options.settings.find("precision"); precision != options.settings.end()) {
+      properties.push_back({"INFERENCE_PRECISION_HINT", precision->second.c_str()});
+    } else {
+      // Left to itself it computes in bf16 where the machine can, and quantises what it likes.
+      properties.push_back({"EXECUTION_MODE_HINT", "ACCURACY"});
+    }
+    if (device == kCpu) {
+      properties.push_back({"INFERENCE_NUM_THREADS", threads.c_str()});
+      // In a stream of one thread it loses what goes wrong in a run, and says that all is well. Without a stream the caller's thread
+      // does the work, and hears of it.
+      properties.push_back({"NUM_STREAMS", thread_count == 1 ? "0" : "1"});
+      // Several models on one machine would all be tied to its first cores.
+      properties.push_back({"ENABLE_CPU_PINNING", "NO"});
+    }
+    ov_compiled_model_t* raw = nullptr;
+    MORU_RETURN_IF_ERROR(
+        ok(api_.core_compile_model_props(library_.core, model, device.c_str(), properties.size(), properties.data(), &raw)));
+    return Handle<ov_compiled_model_t>(raw, {api_.compiled_model_free});
+  }
+
+  /// Empty for one that the device does not have.
+  std::string property(const ov_compiled_model_t* model, const char* key) const {
+    char* raw = nullptr;
+    if (api_.compiled_model_get_property(model, key, &raw) != OK) return "";
+    std::string value(raw);
+    api_.free(raw);
+    return value;
+  }
 
   Result<ConstPort> port_at(const ov_compiled_model_t* model, bool inputs, std::size_t index) const {
     ov_output_const_port_t* raw = nullptr;
@@ -195,7 +214,7 @@ class Loader {
 
 /// The library's name of a device of ours.
 Result<std::string> device_of(const Library& library, const std::string& device) {
-  if (device.empty() || device == "cpu") return "CPU";  // without a look at the others, which loads their plug-ins
+  if (device.empty() || device == "cpu") return std::string(kCpu);  // without a look at the others, which loads their plug-ins
   std::vector<std::string> names;
   for (const Device& found : devices(library)) names.push_back(found.name);
   if (std::ranges::find(names, device) == names.end()) {
@@ -225,7 +244,7 @@ ov_element_type_e to_theirs(DType dtype) {
 Result<Loaded> load_model(const Library& library, const ModelBytes& model, const SessionOptions& options) {
   MORU_RETURN_IF_ERROR(check_settings(options));
   MORU_ASSIGN_OR_RETURN(const std::string device, device_of(library, options.device));
-  // Damaged files go no further: it trusts the offsets in TFLite's. What our reader just does not know may well run.
+  // Damaged files go no further than our reader, which checks each offset. What it just does not know may well run.
   auto graph = graph_of(model);
   if (!graph && graph.error().code == ErrorCode::kCorrupt) return fail(std::move(graph).error());
   const Loader loader(library);

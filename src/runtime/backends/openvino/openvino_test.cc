@@ -229,6 +229,24 @@ TEST_P(ElementTypes, ComeInAndGoOut) {
   EXPECT_TRUE(same_bits(found->at(1), expected[1]));
 }
 
+TEST(OpenVino, WhatGoesWrongInARunIsAnErrorWithOneThreadAndWithMore) {
+  const std::string bytes = onnx_of(R"(graph "open" {
+    opset 13
+    input x: float32[4]
+    input shape: int64[2]
+    y: float32[?, ?] = Reshape(x, shape)
+    output y
+  })");
+  const auto x = Tensor::of<float>({4}, {1, 2, 3, 4});
+  const auto shape = Tensor::of<std::int64_t>({2}, {2, 2});
+  for (const int threads : {1, 2, 64}) {
+    auto small = Tensor::of<float>({1, 1}, {7});
+    const auto status = load(bytes, {.threads = threads})->run(std::vector{x.view(), shape.view()}, std::vector{small.mutable_view()});
+    ASSERT_FALSE(status.has_value()) << threads;
+    EXPECT_THAT(status.error().message, HasSubstr("OpenVINO says")) << threads;
+  }
+}
+
 TEST(OpenVino, NoElementsAreNoTrouble) {
   const auto session = load(onnx_of(kFine));
   const Tensor none = Tensor::create(DType::kFloat32, {0, 2}).value();
