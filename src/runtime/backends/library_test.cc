@@ -67,7 +67,7 @@ TEST_F(FindLibraryTest, FilesThatAreNotTheRuntimeAreRefusedWithTheReason) {
 }
 
 TEST(OpenLibrary, OldRuntimeIsNamedWithItsVersion) {
-  const auto old = ort::open_library(MORU_OLD_RUNTIME);
+  const auto old = ort::open_library(MORU_OLD_onnxruntime);
   ASSERT_FALSE(old.has_value());
   EXPECT_EQ(old.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(old.error().message, HasSubstr("is version 1.2.3, too old, expected ONNX Runtime with C interface 21; get a newer one"));
