@@ -18,7 +18,6 @@ struct LoadedModel;
 struct OpaqueOptions;
 struct Options;
 struct RuntimeContext;
-struct Signature;
 struct TensorBuffer;
 
 /// LiteRtStatus. Numbers that are not named here come too.
@@ -135,11 +134,6 @@ static_assert(offsetof(AcceleratorDef, destroy_delegate) == 48);
   X(destroy_environment, "LiteRtDestroyEnvironment", void, (Environment*))                                                                 \
   X(create_model, "LiteRtCreateModelFromBuffer", Code, (const void* bytes, std::size_t size, LoadedModel** made))                          \
   X(destroy_model, "LiteRtDestroyModel", void, (LoadedModel*))                                                                             \
-  X(signature, "LiteRtGetModelSignature", Code, (LoadedModel*, std::size_t index, Signature** borrowed))                                   \
-  X(count_inputs, "LiteRtGetNumSignatureInputs", Code, (Signature*, std::size_t* count))                                                   \
-  X(count_outputs, "LiteRtGetNumSignatureOutputs", Code, (Signature*, std::size_t* count))                                                 \
-  X(input_name, "LiteRtGetSignatureInputName", Code, (Signature*, std::size_t index, const char** borrowed))                               \
-  X(output_name, "LiteRtGetSignatureOutputName", Code, (Signature*, std::size_t index, const char** borrowed))                             \
   X(create_options, "LiteRtCreateOptions", Code, (Options ** made))                                                                        \
   X(destroy_options, "LiteRtDestroyOptions", void, (Options*))                                                                             \
   X(set_hardware, "LiteRtSetOptionsHardwareAccelerators", Code, (Options*, Hardware set))                                                  \

@@ -14,8 +14,7 @@ constexpr std::string_view kKernels = "kernels";
 constexpr std::string_view kDelegate = "delegate";
 constexpr std::string_view kDelegateOptions = "delegate_options";
 
-/// A session for a TFLite model. LiteRT trusts its models, so that the bytes are read and verified by our reader first; its ports are
-/// those of the graph that comes of it.
+/// A session for a TFLite model, read and verified by our reader, whose names and shapes its ports have.
 Result<std::unique_ptr<Session>> load_model(const Api& api, std::string_view tflite, const SessionOptions& options);
 
 }  // namespace moru::runtime::litert

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "runtime/backends/backend.h"
@@ -12,7 +13,7 @@ namespace moru::runtime::litert {
 
 /// What a session is made of. Each needs those above it.
 struct Parts {
-  model::Tensor bytes;
+  std::string bytes;  ///< of the model; LiteRT reads it where it lies
   ExternalDelegate delegate;
   Handle<Environment> environment;
   Handle<LoadedModel> loaded;
