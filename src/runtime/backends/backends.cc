@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "runtime/backends/backend.h"
+#include "runtime/backends/converted.h"
 #include "runtime/backends/model_bytes.h"
 #include "runtime/backends/ports.h"
 
@@ -68,8 +69,9 @@ Result<std::unique_ptr<Session>> load_session(std::string_view backend, std::str
     return choice.backend->load({format, model}, chosen);
   }
   const std::string_view wanted = choice.backend->formats.front();
-  MORU_ASSIGN_OR_RETURN(const std::string converted, converted_bytes({format, model}, wanted));
-  return choice.backend->load({wanted, converted}, chosen);
+  MORU_ASSIGN_OR_RETURN(ConvertedBytes converted, converted_bytes({format, model}, wanted));
+  MORU_ASSIGN_OR_RETURN(auto session, choice.backend->load({wanted, converted.bytes}, chosen));
+  return ConvertedModel::create(std::move(session), std::move(converted.inputs), std::move(converted.outputs));
 }
 
 Result<std::vector<model::Tensor>> Session::run_once(std::span<const model::Tensor> inputs) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every backend must do, asked of each that is available on this machine.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -110,8 +111,15 @@ std::vector<std::string> available() {
   return names;
 }
 
-TEST(Backends, TableHoldsThoseOfThisBuildInNameOrder) {
-  EXPECT_TRUE(std::ranges::is_sorted(available()));
+std::vector<std::string> known() {
+  std::vector<std::string> names;
+  for (const BackendSpec* backend : all_backends()) names.emplace_back(backend->name);
+  return names;
+}
+
+TEST(Backends, TableIsInNameOrderAndEachIsFound) {
+  EXPECT_THAT(known(), testing::IsSupersetOf({"litert", "onnxruntime", "openvino", "reference"}));
+  EXPECT_TRUE(std::ranges::is_sorted(known()));
   EXPECT_THAT(available(), testing::IsSupersetOf({"onnxruntime", "openvino", "reference"}));
   for (const BackendSpec* backend : all_backends()) EXPECT_EQ(find_backend(backend->name), backend);
   EXPECT_EQ(find_backend("none"), nullptr);
@@ -121,9 +129,9 @@ TEST(LoadSession, UnknownBackendNamesTheNearestAndAll) {
   const auto session = load_session("onnxruntim", onnx_of(kTwoPorts));
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(session.error().message,
-              testing::StartsWith("backend: found unknown name 'onnxruntim' (did you mean 'onnxruntime'?), expected one of "));
-  for (const BackendSpec* backend : all_backends()) EXPECT_THAT(session.error().message, HasSubstr(backend->name));
+  EXPECT_EQ(
+      session.error().message,
+      fmt::format("backend: found unknown name 'onnxruntim' (did you mean 'onnxruntime'?), expected one of {}", fmt::join(known(), ", ")));
 }
 
 class BackendTest : public testing::TestWithParam<std::string> {
@@ -254,6 +262,11 @@ constexpr std::string_view kOpenOutput = R"(graph "open" {
 })";
 
 TEST_P(BackendTest, ShapeThatOnlyTheRunDecidesIsCheckedByTheRun) {
+  if (const auto formats = find_backend(GetParam())->formats; std::ranges::find(formats, "onnx") == formats.end()) {
+    // What such a backend reads is what we convert, and a RESHAPE with two open extents is not converted.
+    EXPECT_EQ(refused(onnx_of(kOpenOutput)).code, ErrorCode::kUnsupported);
+    return;
+  }
   const auto session = load(kOpenOutput);
   const auto x = random_floats({4}, 1);
   const auto shape = Tensor::of<std::int64_t>({2}, {2, 2});

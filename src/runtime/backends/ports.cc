@@ -99,6 +99,18 @@ Result<std::vector<Dims>> PortChecker::output_dims(std::span<const ConstTensorVi
   return all;
 }
 
+Result<std::vector<Port>> ports_of(const model::Graph& graph, std::span<const model::ValueId> values) {
+  std::vector<Port> all;
+  for (const auto id : values) {
+    const auto& value = graph.value(id);
+    if (!value.type.dtype || !value.type.shape) {
+      return fail(ErrorCode::kUnsupported, fmt::format("load model: found no type and shape of '{}', expected both", value.name));
+    }
+    all.push_back({value.name, *value.type.dtype, *value.type.shape});
+  }
+  return all;
+}
+
 std::string describe(const Port& port) { return fmt::format("{}: {} {}", port.name, to_string(port.dtype), to_string(port.shape)); }
 
 }  // namespace moru::runtime

@@ -44,6 +44,9 @@ class PortChecker {
   std::vector<Rule> outputs_;
 };
 
+/// The ports that a graph's inputs or outputs are. kUnsupported for one without type and shape, and for strings.
+Result<std::vector<Port>> ports_of(const model::Graph& graph, std::span<const model::ValueId> values);
+
 /// "image: float32 [N, 1, 28, 28]"
 std::string describe(const Port& port);
 

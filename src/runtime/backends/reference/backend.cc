@@ -59,18 +59,6 @@ class ReferenceModel final : public Session {
   PortChecker checker_;
 };
 
-Result<std::vector<Port>> ports(const Graph& graph, const std::vector<model::ValueId>& ids) {
-  std::vector<Port> all;
-  for (const auto id : ids) {
-    const auto& value = graph.value(id);
-    if (!value.type.dtype || !value.type.shape) {
-      return fail(ErrorCode::kUnsupported, fmt::format("load model: found no type and shape of '{}', expected both", value.name));
-    }
-    all.push_back({value.name, *value.type.dtype, *value.type.shape});
-  }
-  return all;
-}
-
 BackendInfo info() { return {.available = true, .version = "built in", .reason = "", .devices = {{"cpu", "one thread of this machine"}}}; }
 
 Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions&) {
@@ -80,8 +68,8 @@ Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOpti
     const std::string passes[] = {"fuse_qdq"};
     MORU_RETURN_IF_ERROR_IN("load model", model::run_passes(graph, passes));
   }
-  MORU_ASSIGN_OR_RETURN(auto inputs, ports(graph, graph.inputs));
-  MORU_ASSIGN_OR_RETURN(auto outputs, ports(graph, graph.outputs));
+  MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
+  MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));
   return std::make_unique<ReferenceModel>(std::move(graph), std::move(inputs), std::move(outputs));
 }
 
