@@ -27,7 +27,6 @@ namespace moru::runtime::openvino {
   X(core_get_available_devices)               \
   X(available_devices_free)                   \
   X(core_get_property)                        \
-  X(core_read_model)                          \
   X(core_read_model_from_memory_buffer)       \
   X(core_compile_model_props)                 \
   X(model_free)                               \

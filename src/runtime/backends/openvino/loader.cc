@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
 #include "runtime/backends/model_bytes.h"
 
@@ -37,25 +36,6 @@ Result<DType> from_theirs(ov_element_type_e type, std::string_view name) {
                                                    kLoad, name, static_cast<int>(type)));
 }
 
-/// The library takes TFLite from a file only, and knows it by its ending. It keeps what it needs of it: the file goes with the object.
-class TfliteFile {
- public:
-  static Result<TfliteFile> write(std::string_view bytes) {
-    MORU_ASSIGN_OR_RETURN(auto folder, TempFolder::create("moru-openvino"));
-    TfliteFile file(std::move(folder));
-    std::ofstream out(file.path(), std::ios::binary);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!out) return fail(errno_error("write", file.path()));
-    return file;
-  }
-  std::string path() const { return folder_.path() / "model.tflite"; }
-
- private:
-  explicit TfliteFile(TempFolder folder) : folder_(std::move(folder)) {}
-  TempFolder folder_;
-};
-
 /// Calls of the library while a model is loaded.
 class Loader {
  public:
@@ -63,13 +43,7 @@ class Loader {
 
   Result<Handle<ov_model_t>> read(const ModelBytes& model) const {
     ov_model_t* raw = nullptr;
-    if (model.format == "tflite") {
-      MORU_ASSIGN_OR_RETURN_IN(kLoad, const TfliteFile file, TfliteFile::write(model.bytes));
-      MORU_RETURN_IF_ERROR(ok(api_.core_read_model(library_.core, file.path().c_str(), nullptr, &raw)));
-    } else {
-      MORU_RETURN_IF_ERROR(
-          ok(api_.core_read_model_from_memory_buffer(library_.core, model.bytes.data(), model.bytes.size(), nullptr, &raw)));
-    }
+    MORU_RETURN_IF_ERROR(ok(api_.core_read_model_from_memory_buffer(library_.core, model.bytes.data(), model.bytes.size(), nullptr, &raw)));
     return Handle<ov_model_t>(raw, {api_.model_free});
   }
 
