@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace {
 
@@ -137,7 +138,7 @@ extern "C" {
 
 __attribute__((visibility("default"))) Delegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values,
                                                                                std::size_t count, void (*report)(const char*)) {
-  auto made = new Bias{};
+  auto made = std::make_unique<Bias>();
   made->base.prepare = prepare;
   for (std::size_t i = 0; i < count; ++i) {
     if (std::strcmp(keys[i], "bias") == 0) {
@@ -145,11 +146,12 @@ __attribute__((visibility("default"))) Delegate* tflite_plugin_create_delegate(c
       continue;
     }
     report("no such option");
-    delete made;
     return nullptr;
   }
-  return &made->base;
+  return &made.release()->base;
 }
 
-__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(Delegate* delegate) { delete reinterpret_cast<Bias*>(delegate); }
+__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(Delegate* delegate) {
+  const std::unique_ptr<Bias> made(reinterpret_cast<Bias*>(delegate));
+}
 }
