@@ -206,6 +206,15 @@ TEST(Pad, CutsAndFillsWithZero) {
   EXPECT_EQ(run("init x = int8[2] {1, 2}\ninit p = int64[2] {3, -3}\ny = Pad(x, p)"), "int8[2] {0, 0}");
 }
 
+TEST(DFT, AOneSidedInverseTakesALength) {
+  // Of {1, 2, 3}; what is behind the middle is left out, and what is missing before it is 0.
+  EXPECT_EQ(run("init x = float32[1, 3, 2] {6, 0, -1.5, 0.8660254, 9, 9}\ninit n = int64[] {3}\n"
+                "y = DFT(x, n) {inverse = 1, onesided = 1}"),
+            "float32[1, 3, 1] {1, 2, 3}");
+  EXPECT_EQ(run("init x = float32[1, 1, 2] {6, 0}\ninit n = int64[] {3}\ny = DFT(x, n) {inverse = 1, onesided = 1}"),
+            "float32[1, 3, 1] {2, 2, 2}");
+}
+
 TEST(QuantizeLinear, RoundsHalvesToEvenAndSaturates) {
   EXPECT_EQ(run("init x = float32[6] {-0.5, -1.5, 3.5, inf, -inf, nan}\ninit s = float32[] {1}\ny = QuantizeLinear(x, s)"),
             "uint8[6] {0, 0, 4, 255, 0, 0}");

@@ -161,5 +161,11 @@ TEST(MovementOpsets, SamplingAndTransforms) {
   EXPECT_THAT(written("input x: float32[1, 2, 1]\ninput a: int64[]\ny = DFT(x, _, a)", 17), HasSubstr("cannot say"));
 }
 
+TEST(QLinearMatMulOpsets, ScalesHave16BitsSince21) {
+  const std::string body = "input a: int8[2, 2]\ninit s = float16[] {0.5}\ninit z = int8[] {0}\ny = QLinearMatMul(a, s, z, a, s, z, s, z)";
+  EXPECT_THAT(written(body, 21), HasSubstr("QLinearMatMul"));
+  EXPECT_THAT(written(body, 20), HasSubstr("found scales of 16 bits, which opset 20 cannot say"));
+}
+
 }  // namespace
 }  // namespace moru::model
