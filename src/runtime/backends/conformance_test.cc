@@ -104,6 +104,7 @@ Tensor random_floats(model::Dims dims, std::uint64_t seed) {
 std::vector<std::string> available() {
   std::vector<std::string> names;
   for (const BackendSpec* backend : all_backends()) {
+    if (backend->name == "qnn") continue;  // it wants shapes that are fixed: qnn_test.cc
     if (backend->info().available) names.emplace_back(backend->name);
   }
   return names;
@@ -119,8 +120,9 @@ TEST(LoadSession, UnknownBackendNamesTheNearestAndAll) {
   const auto session = load_session("onnxruntim", onnx_of(kTwoPorts));
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(session.error().message,
-            "backend: found unknown name 'onnxruntim' (did you mean 'onnxruntime'?), expected one of onnxruntime, reference");
+  EXPECT_THAT(session.error().message,
+              testing::AllOf(HasSubstr("backend: found unknown name 'onnxruntim' (did you mean 'onnxruntime'?), expected one of "),
+                             HasSubstr("onnxruntime, "), HasSubstr("reference")));
 }
 
 class BackendTest : public testing::TestWithParam<std::string> {
