@@ -4,6 +4,7 @@
 // is first used, so that a program starts without any of them.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
@@ -45,9 +46,10 @@ struct PackageSpec {
   std::string_view client;  ///< "pip" (a wheel) or "maven" (a jar)
   std::string_view name;    ///< "openvino", "org.bytedeco:tensorrt"
   std::string_view version;
-  std::string_view tag;     ///< of a wheel "cp311-cp311-manylinux_2_28_x86_64", of a jar its classifier
+  std::string_view tag;     ///< of a wheel "cp311-cp311-manylinux_2_28_x86_64", of a jar its classifier "linux-x86_64"
   std::string_view sha256;  ///< of the archive
   std::span<const PackageFile> files;
+  std::uint64_t size_bytes = 0;  ///< of the archive, to tell how long it still takes; 0: not told
 };
 
 struct SessionOptions {

@@ -105,9 +105,10 @@ Result<std::string> find_backend_library(std::string_view backend, std::string_v
     if (std::filesystem::is_regular_file(folder / file, error)) return (folder / file).string();
     looked.push_back(folder.string());
   }
-  return fail(ErrorCode::kUnavailable,
-              fmt::format("backend {0}: found no {1} in {2}; get {0} and put {1} into {3}, or name its folder in MORU_BACKEND_PATH",
-                          backend, file, fmt::join(looked, ", "), (moru_home() / "backends" / backend).string()));
+  return fail(
+      ErrorCode::kUnavailable,
+      fmt::format("backend {0}: found no {1} in {2}; get it with: moru backend install {0}, or name its folder in MORU_BACKEND_PATH",
+                  backend, file, fmt::join(looked, ", ")));
 }
 
 }  // namespace moru::runtime

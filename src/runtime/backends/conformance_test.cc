@@ -106,6 +106,7 @@ Tensor random_floats(model::Dims dims, std::uint64_t seed) {
 std::vector<std::string> available() {
   std::vector<std::string> names;
   for (const BackendSpec* backend : all_backends()) {
+    if (backend->name == "qnn") continue;  // it wants shapes that are fixed: qnn_test.cc
     if (backend->info().available) names.emplace_back(backend->name);
   }
   return names;

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "core/text.h"
+#include "core/zip.h"
 #include "model/formats/npy/header.h"
-#include "model/formats/npy/zip.h"
 
 namespace moru::model {
 namespace {

@@ -181,5 +181,23 @@ TEST(Npz, RefusesNamesThatAreNone) {
   EXPECT_EQ(write_npz(std::vector<NamedTensor>{{"../x", Tensor()}}).error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST(Npz, MutationsGiveAnErrorOrTheWhole) {
+  const std::vector<NamedTensor> tensors = {{"x", Tensor::of<float>({3}, {1, 2, 3})}, {"y", Tensor::of<std::int8_t>({2, 2}, {1, 2, 3, 4})}};
+  Rng rng(11);
+  for (const bool compress : {false, true}) {
+    const auto whole = write_npz(tensors, compress);
+    ASSERT_TRUE(whole.has_value());
+    for (int i = 0; i < 5000; ++i) {
+      std::string bytes = *whole;
+      for (std::uint64_t flips = 1 + rng.below(3); flips > 0; --flips) bytes[rng.below(bytes.size())] = static_cast<char>(rng.below(256));
+      if (rng.below(4) == 0) bytes.resize(rng.below(bytes.size()));
+      const auto result = read_npz(bytes, "x.npz", {.max_bytes = (1U << 20U)});
+      if (!result) {
+        EXPECT_NE(result.error().code, ErrorCode::kInternal) << result.error().message;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace moru::model

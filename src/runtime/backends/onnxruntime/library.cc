@@ -4,7 +4,10 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "core/log.h"
+#include "core/text.h"
 #include "runtime/backends/backend.h"
 
 namespace moru::runtime::ort {
@@ -54,6 +57,11 @@ Result<Library> open_library(const Path& path) {
   library.version = base->GetVersionString();
   library.api = base->GetApi(ORT_API_VERSION);
   if (library.api == nullptr) return unavailable(fmt::format("is version {}, too old", library.version), "get a newer one");
+  constexpr int kMinor = 22;  // asked for only where it is: the library would print that it has none
+  const auto parts = split(library.version, '.');
+  int minor = 0;
+  if (parts.size() > 1) std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), minor);
+  if (parts[0] != "1" || minor >= kMinor) library.api22 = static_cast<const OrtApi22*>(base->GetApi(kMinor));
   MORU_RETURN_IF_ERROR(take(*library.api,
                             library.api->CreateEnvWithCustomLogger(log_message, nullptr, ORT_LOGGING_LEVEL_FATAL, "moru", &library.env),
                             "backend onnxruntime: start", ErrorCode::kUnavailable));

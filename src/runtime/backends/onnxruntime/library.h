@@ -4,17 +4,20 @@
 
 #include <onnxruntime_c_api.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/files.h"
 #include "core/result.h"
+#include "runtime/backends/onnxruntime/api22.h"
 
 namespace moru::runtime::ort {
 
 struct Library {
   const OrtApi* api = nullptr;
+  const OrtApi22* api22 = nullptr;  ///< the same with what 1.22 appended; null in an older library
   OrtEnv* env = nullptr;
   std::string version;
 };

@@ -18,12 +18,25 @@ struct TypePair {
   ONNXTensorElementDataType theirs;
 };
 constexpr TypePair kTypes[] = {
-    {DType::kFloat32, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT}, {DType::kFloat64, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE},
-    {DType::kInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8},     {DType::kUInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
-    {DType::kInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16},   {DType::kUInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16},
-    {DType::kInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32},   {DType::kUInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32},
-    {DType::kInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},   {DType::kUInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64},
+    {DType::kFloat32, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT},
+    {DType::kFloat64, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE},
+    {DType::kInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8},
+    {DType::kUInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
+    {DType::kInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16},
+    {DType::kUInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16},
+    {DType::kInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32},
+    {DType::kUInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32},
+    {DType::kInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},
+    {DType::kUInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64},
     {DType::kBool, ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL},
+    {DType::kFloat16, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16},
+    {DType::kBFloat16, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
+    {DType::kFloat8E4M3FN, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E4M3FN},
+    {DType::kFloat8E4M3FNUZ, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E4M3FNUZ},
+    {DType::kFloat8E5M2, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E5M2},
+    {DType::kFloat8E5M2FNUZ, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E5M2FNUZ},
+    {DType::kInt4, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT4},
+    {DType::kUInt4, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT4},
 };
 
 ONNXTensorElementDataType to_theirs(DType dtype) {
@@ -34,7 +47,7 @@ Result<DType> from_theirs(ONNXTensorElementDataType type, std::string_view name)
   for (const auto& pair : kTypes) {
     if (pair.theirs == type) return pair.ours;
   }
-  return fail(ErrorCode::kUnsupported, fmt::format("{}: '{}' has ONNX element type {}, expected a number or bool of 8 to 64 bits", kLoad,
+  return fail(ErrorCode::kUnsupported, fmt::format("{}: '{}' has ONNX element type {}, expected a number or bool of 4 to 64 bits", kLoad,
                                                    name, static_cast<int>(type)));
 }
 
@@ -43,7 +56,7 @@ class Loader {
  public:
   explicit Loader(const Library& library) : api_(*library.api), env_(library.env) {}
 
-  Result<Handle<OrtSession>> make_session(std::string_view onnx, const SessionOptions& options) const {
+  Result<Handle<OrtSession>> make_session(std::string_view onnx, const SessionOptions& options, const AddProviders& add_providers) const {
     OrtSessionOptions* raw = nullptr;
     MORU_RETURN_IF_ERROR(ok(api_.CreateSessionOptions(&raw)));
     const Handle<OrtSessionOptions> settings(raw, {api_.ReleaseSessionOptions});
@@ -54,6 +67,7 @@ class Loader {
     MORU_RETURN_IF_ERROR(ok(api_.SetSessionLogSeverityLevel(raw, ORT_LOGGING_LEVEL_FATAL)));
     // A node has other work: threads that wait must sleep.
     MORU_RETURN_IF_ERROR(ok(api_.AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")));
+    if (add_providers) MORU_RETURN_IF_ERROR(add_providers(raw));
     OrtSession* session = nullptr;
     MORU_RETURN_IF_ERROR(ok(api_.CreateSessionFromArray(env_, onnx.data(), onnx.size(), raw, &session)));
     return Handle<OrtSession>(session, {api_.ReleaseSession});
@@ -125,10 +139,11 @@ class Loader {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> OrtModel::load(const Library& library, std::string_view onnx, const SessionOptions& options) {
+Result<std::unique_ptr<Session>> OrtModel::load(const Library& library, std::string_view onnx, const SessionOptions& options,
+                                                const AddProviders& add_providers) {
   if (onnx.empty()) return fail(ErrorCode::kCorrupt, fmt::format("{}: found 0 bytes, expected an ONNX model", kLoad));
   const Loader loader(library);
-  MORU_ASSIGN_OR_RETURN(auto session, loader.make_session(onnx, options));
+  MORU_ASSIGN_OR_RETURN(auto session, loader.make_session(onnx, options, add_providers));
   MORU_ASSIGN_OR_RETURN(auto memory, loader.make_memory_info());
   MORU_ASSIGN_OR_RETURN(auto inputs, loader.ports(session.get(), true));
   MORU_ASSIGN_OR_RETURN(auto outputs, loader.ports(session.get(), false));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "runtime/backends/backend.h"
@@ -9,11 +10,15 @@
 
 namespace moru::runtime::ort {
 
+/// Says on what a session runs: adds providers to the library's options; nothing added is the CPU.
+using AddProviders = std::function<Status(OrtSessionOptions* options)>;
+
 /// A model in ONNX Runtime. Tensors of the library are made over the caller's memory and kept: a call with the same
 /// buffers and shapes as the one before makes none.
 class OrtModel final : public Session {
  public:
-  static Result<std::unique_ptr<Session>> load(const Library& library, std::string_view onnx, const SessionOptions& options);
+  static Result<std::unique_ptr<Session>> load(const Library& library, std::string_view onnx, const SessionOptions& options,
+                                               const AddProviders& add_providers);
 
   std::span<const Port> inputs() const override { return inputs_; }
   std::span<const Port> outputs() const override { return outputs_; }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/formats/npy/zip.h"
+#include "core/zip.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/random.h"
-#include "model/formats/npy/npy.h"
 
-namespace moru::model {
+namespace moru {
 namespace {
 
 using testing::HasSubstr;
@@ -132,17 +131,42 @@ TEST(Zip, RefusesNamesThatLeaveTheFolder) {
   EXPECT_FALSE(write_zip(std::vector<ZipEntry>{{"../a", ""}}, false).has_value());
 }
 
+TEST(ZipReader, GivesAMemberInPiecesAndStopsWhenItsTakerDoes) {
+  std::string text(1'000'000, 'x');
+  Rng rng(3);
+  for (char& c : text) c = static_cast<char>('a' + rng.below(4));
+  for (const bool compress : {false, true}) {
+    const std::string bytes = zip({{"small", "1"}, {"large", text}}, compress);
+    const auto reader = ZipReader::open(bytes);
+    ASSERT_TRUE(reader.has_value()) << reader.error().message;
+    ASSERT_EQ(reader->members().size(), 2U);
+    EXPECT_EQ(reader->members()[1].size, text.size());
+    std::string found;
+    std::size_t largest = 0;
+    ASSERT_TRUE(reader->extract(1, [&](std::string_view piece) {
+      found += piece;
+      largest = std::max(largest, piece.size());
+      return Status();
+    }));
+    EXPECT_EQ(found, text);
+    EXPECT_LE(largest, 256U << 10U);
+    const auto stopped = reader->extract(1, [](std::string_view) { return fail(ErrorCode::kIo, "disk full"); });
+    ASSERT_FALSE(stopped.has_value());
+    EXPECT_EQ(stopped.error().code, ErrorCode::kIo);
+    EXPECT_THAT(stopped.error().message, HasSubstr("'large': disk full"));
+  }
+}
+
 TEST(Zip, MutationsGiveAnErrorOrTheWhole) {
-  const std::vector<NamedTensor> tensors = {{"x", Tensor::of<float>({3}, {1, 2, 3})}, {"y", Tensor::of<std::int8_t>({2, 2}, {1, 2, 3, 4})}};
+  const std::vector<ZipEntry> entries = {{"x.npy", "one thing and another"}, {"y.npy", std::string(300, 'y')}};
   Rng rng(11);
   for (const bool compress : {false, true}) {
-    const auto whole = write_npz(tensors, compress);
-    ASSERT_TRUE(whole.has_value());
+    const std::string whole = zip(entries, compress);
     for (int i = 0; i < 5000; ++i) {
-      std::string bytes = *whole;
+      std::string bytes = whole;
       for (std::uint64_t flips = 1 + rng.below(3); flips > 0; --flips) bytes[rng.below(bytes.size())] = static_cast<char>(rng.below(256));
       if (rng.below(4) == 0) bytes.resize(rng.below(bytes.size()));
-      const auto result = read_npz(bytes, "x.npz", {.max_bytes = kLimit});
+      const auto result = read_zip(bytes, kLimit);
       if (!result) {
         EXPECT_NE(result.error().code, ErrorCode::kInternal) << result.error().message;
       }
@@ -151,4 +175,4 @@ TEST(Zip, MutationsGiveAnErrorOrTheWhole) {
 }
 
 }  // namespace
-}  // namespace moru::model
+}  // namespace moru

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/formats/npy/zip.h"
+#include "core/zip.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -11,7 +11,7 @@
 
 #include "core/text.h"
 
-namespace moru::model {
+namespace moru {
 namespace {
 
 constexpr std::uint32_t kLocalMagic = 0x04034B50;
@@ -27,6 +27,7 @@ constexpr std::uint16_t kUtf8 = 1U << 11U;
 constexpr std::uint16_t kDate = 0x0021;         // 1980-01-01, the first that the format can say
 constexpr std::uint32_t kInZip64 = 0xFFFFFFFF;  // stands for a number that is in an extra field
 constexpr std::size_t kMaxEntries = 0xFFFE;
+constexpr std::size_t kPiece = std::size_t{256} << 10U;
 constexpr std::uint16_t kVersion = 20;  // 2.0: deflate
 
 std::unexpected<Error> corrupt(std::string message) { return fail(ErrorCode::kCorrupt, std::move(message)); }
@@ -165,6 +166,9 @@ class Stream {
   void set(std::string_view from, std::string& to) {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(from.data()));  // zlib's C interface; it only reads
     stream_.avail_in = static_cast<uInt>(from.size());
+    set_out(to);
+  }
+  void set_out(std::string& to) {
     stream_.next_out = reinterpret_cast<Bytef*>(to.data());
     stream_.avail_out = static_cast<uInt>(to.size());
   }
@@ -179,21 +183,29 @@ class Stream {
   int (*end_)(z_stream*) = nullptr;
 };
 
-/// The directory's size is only a claim: it may cost no more memory than the data can become. Deflate gives at most 1032 bytes for one.
-Result<std::string> inflate(std::string_view packed, std::size_t size) {
+/// Inflates in pieces. The directory's size is only a claim: data that cannot become that many bytes are refused before they cost
+/// anything, and data that become more are stopped there. Deflate gives at most 1032 bytes for one.
+Status inflate(std::string_view packed, std::uint64_t size, const ZipReader::Sink& sink) {
   constexpr std::size_t kMaxRatio = 1032;
   if (size / kMaxRatio > packed.size())
     return corrupt(fmt::format("found {} bytes that claim to become {}, expected at most {} for one", packed.size(), size, kMaxRatio));
   Stream stream;
   if (!stream.begin_inflate()) return fail(ErrorCode::kResourceExhausted, "found no memory for the decompressor, expected 64 kB");
-  std::string out(size, '\0');
-  char spare = 0;  // zlib wants a place to write to even when nothing is expected
-  stream.set(packed, out);
-  if (out.empty()) stream.get().next_out = reinterpret_cast<Bytef*>(&spare);
-  const int code = ::inflate(&stream.get(), Z_FINISH);
-  if (code != Z_STREAM_END || stream.get().avail_out != 0 || stream.get().avail_in != 0)
+  std::string piece(std::min<std::uint64_t>(kPiece, size + 1), '\0');  // one byte more, to see what should not be there
+  stream.set(packed, piece);
+  std::uint64_t total = 0;
+  int code = Z_OK;
+  while (code == Z_OK) {
+    stream.set_out(piece);
+    code = ::inflate(&stream.get(), Z_NO_FLUSH);
+    const std::size_t made = piece.size() - stream.get().avail_out;
+    total += made;
+    if (total > size || (code == Z_OK && made == 0)) break;
+    if (code == Z_OK || code == Z_STREAM_END) MORU_RETURN_IF_ERROR(sink(std::string_view(piece).substr(0, made)));
+  }
+  if (code != Z_STREAM_END || total != size || stream.get().avail_in != 0)
     return corrupt(fmt::format("found damaged data, expected {} bytes that become {}", packed.size(), size));
-  return out;
+  return {};
 }
 
 Result<std::string> deflate(std::string_view contents) {
@@ -206,22 +218,8 @@ Result<std::string> deflate(std::string_view contents) {
   return out;
 }
 
-std::uint32_t checksum_of(std::string_view bytes) {
-  return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-Result<std::string> read_contents(std::string_view bytes, const Row& row, std::size_t data) {
-  const std::string_view packed = bytes.substr(data, row.packed);
-  std::string contents;
-  if (row.method == kStored) {
-    if (row.packed != row.size) return corrupt(fmt::format("found {} bytes stored, expected {}", row.packed, row.size));
-    contents = packed;
-  } else {
-    MORU_ASSIGN_OR_RETURN(contents, inflate(packed, row.size));
-  }
-  if (checksum_of(contents) != row.checksum)
-    return corrupt("found another checksum than the directory's, expected the same; the file is damaged");
-  return contents;
+std::uint32_t checksum_of(std::string_view bytes, std::uint32_t before = 0) {
+  return static_cast<std::uint32_t>(::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 /// Parts that lie in one another make small files grow without end.
@@ -267,26 +265,56 @@ Status check_entries(std::span<const ZipEntry> entries) {
 
 }  // namespace
 
-Result<std::vector<ZipEntry>> read_zip(std::string_view bytes, std::uint64_t max_bytes) {
+Result<ZipReader> ZipReader::open(std::string_view bytes) {
   if (bytes.size() >= kInZip64) return fail(ErrorCode::kUnsupported, fmt::format("found {} bytes, expected less than 4 GiB", bytes.size()));
   std::size_t directory = 0;
   MORU_ASSIGN_OR_RETURN(const std::vector<Row> rows, read_directory(bytes, &directory));
-  std::uint64_t total = 0;
-  std::vector<std::size_t> places;
+  ZipReader reader;
   std::vector<std::pair<std::size_t, std::size_t>> parts;
   for (const Row& row : rows) {
-    total += row.size;
     MORU_ASSIGN_OR_RETURN(const std::size_t data, find_data(bytes, row, directory));
-    places.push_back(data);
+    reader.members_.push_back({row.name, row.size});
+    reader.places_.push_back({row.method, row.checksum, bytes.substr(data, row.packed)});
     parts.emplace_back(row.local, data + row.packed);
   }
+  MORU_RETURN_IF_ERROR(check_overlap(std::move(parts)));
+  return reader;
+}
+
+Status ZipReader::unpack(const Place& place, std::uint64_t size, const Sink& sink) const {
+  if (place.method == kDeflated) return inflate(place.packed, size, sink);
+  if (place.packed.size() != size) return corrupt(fmt::format("found {} bytes stored, expected {}", place.packed.size(), size));
+  for (std::size_t at = 0; at < size; at += kPiece) MORU_RETURN_IF_ERROR(sink(place.packed.substr(at, kPiece)));
+  return {};
+}
+
+Status ZipReader::extract(std::size_t index, const Sink& sink) const {
+  const Place& place = places_[index];
+  std::uint32_t checksum = 0;
+  const auto counted = [&](std::string_view piece) {
+    checksum = checksum_of(piece, checksum);
+    return sink(piece);
+  };
+  const std::string where = "entry " + in_quotes(members_[index].name);
+  MORU_RETURN_IF_ERROR_IN(where, unpack(place, members_[index].size, counted));
+  if (checksum == place.checksum) return {};
+  return corrupt(where + ": found another checksum than the directory's, expected the same; the file is damaged");
+}
+
+Result<std::vector<ZipEntry>> read_zip(std::string_view bytes, std::uint64_t max_bytes) {
+  MORU_ASSIGN_OR_RETURN(const ZipReader reader, ZipReader::open(bytes));
+  std::uint64_t total = 0;
+  for (const auto& member : reader.members()) total += member.size;
   if (total > max_bytes)
     return fail(ErrorCode::kResourceExhausted, fmt::format("found {} bytes of contents, expected at most {}", total, max_bytes));
-  MORU_RETURN_IF_ERROR(check_overlap(std::move(parts)));
   std::vector<ZipEntry> entries;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    MORU_ASSIGN_OR_RETURN_IN("entry " + in_quotes(rows[i].name), std::string contents, read_contents(bytes, rows[i], places[i]));
-    entries.push_back({std::string(rows[i].name), std::move(contents)});
+  for (std::size_t i = 0; i < reader.members().size(); ++i) {
+    ZipEntry entry{std::string(reader.members()[i].name), ""};
+    MORU_RETURN_IF_ERROR(reader.extract(i, [&](std::string_view piece) {
+      entry.contents += piece;
+      return Status();
+    }));
+    entries.push_back(std::move(entry));
   }
   return entries;
 }
@@ -328,4 +356,4 @@ Result<std::string> write_zip(std::span<const ZipEntry> entries, bool compress) 
   return out;
 }
 
-}  // namespace moru::model
+}  // namespace moru
