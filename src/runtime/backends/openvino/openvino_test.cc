@@ -242,6 +242,19 @@ TEST(OpenVino, WhatGoesWrongInARunIsAnErrorWithOneThreadAndWithMore) {
   }
 }
 
+TEST(OpenVino, ScalarsComeInAndGoOut) {
+  const auto session = load(onnx_of("graph \"scalar\" { opset 13 input x: float32[] y: float32[] = Neg(x) output y }"));
+  EXPECT_THAT(described(session->inputs()), ElementsAre("x: float32 []"));
+  const std::vector<Tensor> x = {Tensor::scalar<float>(2)};
+  const auto made = session->run_once(x);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_THAT(made->at(0).dims(), ElementsAre());
+  EXPECT_THAT(made->at(0).data<float>(), ElementsAre(-2));
+  auto y = Tensor::scalar<float>(0);
+  ASSERT_TRUE(session->run(std::vector{x[0].view()}, std::vector{y.mutable_view()}).has_value());
+  EXPECT_THAT(y.data<float>(), ElementsAre(-2));
+}
+
 TEST(OpenVino, NoElementsAreNoTrouble) {
   const auto session = load(onnx_of(kFine));
   const Tensor none = Tensor::create(DType::kFloat32, {0, 2}).value();

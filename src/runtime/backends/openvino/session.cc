@@ -76,7 +76,9 @@ Status OpenVinoModel::bind_all(std::span<const model::ConstTensorView> inputs, s
 
 Result<model::Dims> OpenVinoModel::dims_of(const ov_tensor_t* tensor, const Port& port) const {
   ov_shape_t shape{};
-  MORU_RETURN_IF_ERROR(check(api_, api_.tensor_get_shape(tensor, &shape), fmt::format("read '{}'", port.name), ErrorCode::kInternal));
+  const ov_status_e status = api_.tensor_get_shape(tensor, &shape);
+  if (status == INVALID_C_PARAM) return model::Dims{};  // so it answers for a scalar, whose shape has no extents
+  MORU_RETURN_IF_ERROR(check(api_, status, fmt::format("read '{}'", port.name), ErrorCode::kInternal));
   model::Dims dims(shape.dims, shape.dims + shape.rank);
   api_.shape_free(&shape);
   return dims;
