@@ -18,7 +18,7 @@ struct Obstacle {
 };
 
 struct ConvertOptions {
-  bool exact = false;                           ///< refuse what the other format cannot express, instead of requantising it
+  bool exact = false;                          ///< refuse what the other format cannot express, instead of requantising it
   std::vector<Obstacle>* obstacles = nullptr;  ///< the nodes that have no counterpart are added, when a conversion fails because of them
 };
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "model/convert/convert.h"
 #include "model/formats/formats.h"
@@ -34,7 +36,7 @@ void count_changes(Report* report) {
 
 /// What stands in the way of the target's words.
 Checked not_converted(Graph graph, const std::vector<Obstacle>& obstacles, const Target& target, Report report) {
-  report.refused = fmt::format("{} nodes have no counterpart in {}, which the target takes", obstacles.size(), target.formats.front());
+  report.refused = fmt::format("found {} nodes without counterpart in {}, expected none", obstacles.size(), report.format);
   const std::vector<Node>& nodes = graph.nodes();
   for (const Obstacle& obstacle : obstacles) {
     // Passes come before the conversion, so that the place in the graph as it was given is that of the name.
@@ -137,9 +139,7 @@ std::string_view to_string(Place place) {
   return "unknown";
 }
 
-std::size_t Report::count(Place place) const {
-  return static_cast<std::size_t>(std::ranges::count(nodes, place, &NodeReport::place));
-}
+std::size_t Report::count(Place place) const { return static_cast<std::size_t>(std::ranges::count(nodes, place, &NodeReport::place)); }
 
 bool Report::taken() const {
   return refused.empty() && count(Place::kRefused) == 0 &&
@@ -148,17 +148,17 @@ bool Report::taken() const {
 
 bool Report::met() const { return taken() && count(Place::kFallback) == 0; }
 
-Result<Checked> check(Graph graph, const Target& target) {
+Result<Checked> check(Graph graph, const Target& target, const CheckOptions& options) {
   if (graph.nodes().empty()) return fail(ErrorCode::kInvalidArgument, "check: found a graph without nodes, expected one with some");
+  const std::string_view words = words_of(graph);
   Report report;
   report.target = target.name;
-  report.format = words_of(graph);
-  if (!target.takes_format(report.format)) {
+  report.format = !options.format.empty() ? options.format : target.takes_format(words) ? words : target.formats.front();
+  report.converted = report.format != words;
+  if (report.converted) {
     std::vector<Obstacle> obstacles;
-    const ConvertOptions options{.exact = false, .obstacles = &obstacles};
-    Result<Converted> converted = report.format == "onnx" ? to_tflite(graph, options) : to_onnx(graph, options);
-    report.format = target.formats.front();
-    report.converted = true;
+    const ConvertOptions how{.exact = options.exact, .obstacles = &obstacles};
+    Result<Converted> converted = words == "onnx" ? to_tflite(graph, how) : to_onnx(graph, how);
     if (!converted && obstacles.empty()) return fail(converted.error());
     if (!converted) return not_converted(std::move(graph), obstacles, target, std::move(report));
     graph = std::move(converted->graph);

@@ -71,9 +71,14 @@ struct Checked {
   std::vector<Piece> pieces;  ///< none when it could not be converted
 };
 
-/// Looks at every node. A graph in words that the target does not take is converted first; what is in the way of that is in the report.
+struct CheckOptions {
+  std::string_view format = {};  ///< one of the target's; left out: the graph's own, or else the target's best
+  bool exact = false;            ///< of the conversion: refuse what the other format cannot say
+};
+
+/// Looks at every node. A graph in other words than those of the format is converted first; what is in the way of that is in the report.
 /// Errors: those of conversion but for nodes that have no counterpart; kInvalidArgument for a graph without nodes.
 /// Cost: a few walks over the graph and partition().
-Result<Checked> check(Graph graph, const Target& target);
+Result<Checked> check(Graph graph, const Target& target, const CheckOptions& options = {});
 
 }  // namespace moru::model::targets

@@ -32,9 +32,7 @@ std::vector<std::int64_t> extents(const ValueType& type, std::size_t from, std::
 
 }  // namespace
 
-std::string op_name(const Node& node) {
-  return node.domain.empty() || node.domain == "tflite" ? node.op : node.domain + "." + node.op;
-}
+std::string op_name(const Node& node) { return node.domain.empty() || node.domain == "tflite" ? node.op : node.domain + "." + node.op; }
 
 Facts::Facts(const Graph& graph)
     : graph_(graph), producers_(graph.producers()), consumers_(graph.consumers()), is_output_(graph.value_count(), false) {
@@ -54,7 +52,8 @@ const Node* Facts::quantizer(ValueId id) const {
     if (users.empty() || is_output_[static_cast<std::size_t>(id)]) return nullptr;
     const Node& first = graph_.nodes()[static_cast<std::size_t>(users.front())];
     if (is(first, "QuantizeLinear") && first.inputs[0] == id) {
-      const bool all = std::ranges::all_of(users, [&](std::int32_t user) { return is(graph_.nodes()[static_cast<std::size_t>(user)], "QuantizeLinear"); });
+      const bool all = std::ranges::all_of(
+          users, [&](std::int32_t user) { return is(graph_.nodes()[static_cast<std::size_t>(user)], "QuantizeLinear"); });
       return all ? &first : nullptr;
     }
     if (users.size() > 1 || !(is(first, "Relu") || is(first, "Clip")) || first.inputs[0] != id) return nullptr;
@@ -119,11 +118,14 @@ std::optional<std::vector<std::int64_t>> Facts::ints(const Node& node, std::size
 
 Window Facts::window(const Node& node) const {
   Window window;
-  const auto input_type = [&](std::size_t i) { return i < node.inputs.size() && node.inputs[i] != kNoValue ? graph_.value(node.inputs[i]).type : ValueType{}; };
+  const auto input_type = [&](std::size_t i) {
+    return i < node.inputs.size() && node.inputs[i] != kNoValue ? graph_.value(node.inputs[i]).type : ValueType{};
+  };
   if (node.domain == "tflite") {
     window.kernel = pair_of(node, "filter_height", "filter_width");
     if (node.op == "CONV_2D" || node.op == "DEPTHWISE_CONV_2D" || node.op == "TRANSPOSE_CONV") window.kernel = extents(input_type(1), 1, 2);
-    window.strides = node.op == "STRIDED_SLICE" ? ints(node, 3).value_or(std::vector<std::int64_t>()) : pair_of(node, "stride_h", "stride_w");
+    window.strides =
+        node.op == "STRIDED_SLICE" ? ints(node, 3).value_or(std::vector<std::int64_t>()) : pair_of(node, "stride_h", "stride_w");
     window.dilations = pair_of(node, "dilation_h_factor", "dilation_w_factor");
     return window;
   }

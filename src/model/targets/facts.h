@@ -32,6 +32,9 @@ class Facts {
   const std::vector<std::int32_t>& producers() const { return producers_; }
   const std::vector<std::vector<std::int32_t>>& consumers() const { return consumers_; }
 
+  /// By a node, or as an output of the graph.
+  bool is_used(ValueId id) const { return is_output_[static_cast<std::size_t>(id)] || !consumers_[static_cast<std::size_t>(id)].empty(); }
+
   /// Where the integers of ONNX begin or end. Such a node is looked at as it is; other nodes through it.
   static bool is_border(const Node& node);
 

@@ -2,7 +2,10 @@
 #include "model/targets/partition.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "model/targets/closure.h"
 

@@ -32,7 +32,8 @@ Result<std::vector<DType>> read_types(const ConfigObject& at) {
   for (const ConfigObject& item : at.items()) {
     MORU_ASSIGN_OR_RETURN(const std::string name, item.as_string());
     const auto type = dtype_from_string(name);
-    if (!type) return wrong(item, fmt::format("{}{}", in_quotes(name), did_you_mean(name, known)), "an element type such as int8 or float32");
+    if (!type)
+      return wrong(item, fmt::format("{}{}", in_quotes(name), did_you_mean(name, known)), "an element type such as int8 or float32");
     types.push_back(*type);
   }
   return types;
@@ -149,7 +150,8 @@ Status read_rules(const ConfigObject& at, Target* target) {
   for (const ConfigObject& item : at.items()) {
     MORU_ASSIGN_OR_RETURN(OpRule rule, read_rule(item, *target));
     for (const std::string& op : rule.ops) {
-      if (!target->rule_of.emplace(op, target->ops.size()).second) return wrong(field(item, "ops"), in_quotes(op) + " twice", "one rule an op");
+      if (!target->rule_of.emplace(op, target->ops.size()).second)
+        return wrong(field(item, "ops"), in_quotes(op) + " twice", "one rule an op");
     }
     target->ops.push_back(std::move(rule));
   }
@@ -185,7 +187,8 @@ Status read_opsets(const ConfigObject& at, Target* target) {
   reader.required("min", &target->min_opset, {.min = 1, .max = kMostOpset});
   reader.required("max", &target->max_opset, {.min = 1, .max = kMostOpset});
   MORU_RETURN_IF_ERROR(reader.finish());
-  if (target->min_opset > target->max_opset) return wrong(at, fmt::format("{} to {}", target->min_opset, target->max_opset), "min up to max");
+  if (target->min_opset > target->max_opset)
+    return wrong(at, fmt::format("{} to {}", target->min_opset, target->max_opset), "min up to max");
   return {};
 }
 

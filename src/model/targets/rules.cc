@@ -22,7 +22,8 @@ bool contains(const Types& types, DType dtype) { return types.empty() || std::ra
 
 std::string names_of(const Types& types) {
   std::string out;
-  for (std::size_t i = 0; i < types.size(); ++i) out += fmt::format("{}{}", i == 0 ? "" : i + 1 == types.size() ? " or " : ", ", to_string(types[i]));
+  for (std::size_t i = 0; i < types.size(); ++i)
+    out += fmt::format("{}{}", i == 0 ? "" : i + 1 == types.size() ? " or " : ", ", to_string(types[i]));
   return out;
 }
 
@@ -56,7 +57,9 @@ class Check {
     const auto same = [&](const Fault& one) { return one.reason == reason; };
     if (std::ranges::none_of(faults_, same)) faults_.push_back({std::move(reason), std::move(change), is_float_fault});
   }
-  bool is_setting(std::size_t input) const { return std::ranges::find(rule_.settings, static_cast<std::int64_t>(input)) != rule_.settings.end(); }
+  bool is_setting(std::size_t input) const {
+    return std::ranges::find(rule_.settings, static_cast<std::int64_t>(input)) != rule_.settings.end();
+  }
 
   template <class F>
   void for_each_computed(F&& f) const {
@@ -72,12 +75,14 @@ class Check {
     for_each_computed([&](ValueId id, bool output) {
       const auto& shape = type(id).shape;
       const bool open = !shape || std::ranges::any_of(*shape, [](const Dim& dim) { return !dim.known(); });
-      if (open && target_.static_shapes) add("found a shape that only the run decides, expected known extents", how_to_fix_extents(facts_.graph()));
+      if (open && target_.static_shapes)
+        add("found a shape that only the run decides, expected known extents", how_to_fix_extents(facts_.graph()));
       if (shape) check_shape(*shape, output);
     });
     std::int64_t used = 0;
-    for (const ValueId id : node_.outputs) used += id != kNoValue && !facts_.consumers()[static_cast<std::size_t>(id)].empty() ? 1 : 0;
-    if (const auto& most = rule_.limits.max_outputs; most && used > *most) add(fmt::format("found {} outputs in use, expected at most {}", used, *most), "");
+    for (const ValueId id : node_.outputs) used += id != kNoValue && facts_.is_used(id) ? 1 : 0;
+    if (const auto& most = rule_.limits.max_outputs; most && used > *most)
+      add(fmt::format("found {} outputs in use, expected at most {}", used, *most), "");
   }
 
   void check_shape(const SymbolicShape& shape, bool output) {
@@ -90,10 +95,12 @@ class Check {
       add(fmt::format("found rank {}, expected at most {}", rank, *limits.max_rank), "reshape to fewer axes");
     const auto& most = output && limits.max_output_inner_rank ? limits.max_output_inner_rank : limits.max_inner_rank;
     if (most && inner > *most) {
-      add(fmt::format("found {} axes behind the leading ones, expected at most {}", inner, *most), "reshape to fewer axes, or run one of a batch at a time");
+      add(fmt::format("found {} axes behind the leading ones, expected at most {}", inner, *most),
+          "reshape to fewer axes, or run one of a batch at a time");
     }
     if (limits.max_batch && rank >= 2 && shape[0].known() && shape[0].value > *limits.max_batch)
-      add(fmt::format("found batch {}, expected at most {}", shape[0].value, *limits.max_batch), fmt::format("make the model with batch {}", *limits.max_batch));
+      add(fmt::format("found batch {}, expected at most {}", shape[0].value, *limits.max_batch),
+          fmt::format("make the model with batch {}", *limits.max_batch));
     if (!limits.max_elements) return;
     std::int64_t elements = 1;
     for (const Dim& dim : shape) {
@@ -159,11 +166,15 @@ class Check {
       if (quantization->scales.size() > 1 && (!constant || !rule_.limits.per_channel))
         add(fmt::format("{}: found a scale a channel, expected one", constant ? "constant" : "value"), "quantise with one scale a tensor");
       const bool zero = std::ranges::all_of(quantization->zero_points, [](std::int64_t point) { return point == 0; });
-      const bool must = rule_.symmetric == Symmetric::kAll || (constant && rule_.symmetric == Symmetric::kWeights && *dtype == DType::kInt8);
-      if (!zero && must) add(fmt::format("{}: found a zero point other than 0, expected 0", constant ? "constant" : "value"), "quantise symmetrically, to int8 with zero point 0");
+      const bool must =
+          rule_.symmetric == Symmetric::kAll || (constant && rule_.symmetric == Symmetric::kWeights && *dtype == DType::kInt8);
+      if (!zero && must)
+        add(fmt::format("{}: found a zero point other than 0, expected 0", constant ? "constant" : "value"),
+            "quantise symmetrically, to int8 with zero point 0");
     };
     for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
-      if (node_.inputs[i] != kNoValue && !is_setting(i) && !(Facts::is_border(node_) && i > 0)) look(node_.inputs[i], facts_.is_constant(node_.inputs[i]));
+      if (node_.inputs[i] != kNoValue && !is_setting(i) && !(Facts::is_border(node_) && i > 0))
+        look(node_.inputs[i], facts_.is_constant(node_.inputs[i]));
     }
     for (const ValueId id : node_.outputs) {
       if (id != kNoValue) look(id, facts_.is_constant(id));
@@ -172,7 +183,8 @@ class Check {
 
   void check_largest(std::string_view what, const std::vector<std::int64_t>& found, const std::optional<std::int64_t>& most) {
     if (!most || found.empty()) return;
-    if (const std::int64_t largest = std::ranges::max(found); largest > *most) add(fmt::format("{}: found {}, expected at most {}", what, largest, *most), "");
+    if (const std::int64_t largest = std::ranges::max(found); largest > *most)
+      add(fmt::format("{}: found {}, expected at most {}", what, largest, *most), "");
   }
 
   void check_window() {
@@ -181,10 +193,12 @@ class Check {
     check_largest("kernel", window.kernel, limits.max_kernel);
     check_largest("stride", window.strides, limits.max_stride);
     check_largest("dilation", window.dilations, limits.max_dilation);
-    if (limits.max_stride && std::ranges::any_of(window.strides, [](std::int64_t stride) { return stride < 0; })) add("stride: found a negative one, expected a positive one", "");
+    if (limits.max_stride && std::ranges::any_of(window.strides, [](std::int64_t stride) { return stride < 0; }))
+      add("stride: found a negative one, expected a positive one", "");
     const bool equal = std::ranges::all_of(window.dilations, [&](std::int64_t one) { return one == window.dilations.front(); });
     if (limits.equal_dilations && !equal) add("dilation: found different ones along the axes, expected one", "");
-    if (limits.keep_batch && facts_.touches_batch(node_)) add("found work along axis 0, expected the batch left alone", "work along the other axes only");
+    if (limits.keep_batch && facts_.touches_batch(node_))
+      add("found work along axis 0, expected the batch left alone", "work along the other axes only");
   }
 
   void check_attributes() {
@@ -198,7 +212,8 @@ class Check {
       if (!rule.max) continue;
       const auto* one = std::get_if<std::int64_t>(&it->second);
       const auto* many = std::get_if<std::vector<std::int64_t>>(&it->second);
-      if ((one != nullptr && *one > *rule.max) || (many != nullptr && std::ranges::any_of(*many, [&](std::int64_t n) { return n > *rule.max; })))
+      if ((one != nullptr && *one > *rule.max) ||
+          (many != nullptr && std::ranges::any_of(*many, [&](std::int64_t n) { return n > *rule.max; })))
         add(fmt::format("{}: found {:.60}, expected at most {}", rule.name, found, *rule.max), "");
     }
   }

@@ -125,7 +125,8 @@ Result<std::vector<Tensor>> run_pieces(const PieceNames& whole, std::span<const 
   std::map<std::string_view, Tensor> values;
   const auto find = [&](const std::string& name) -> Result<Tensor> {
     const auto it = values.find(name);
-    if (it == values.end()) return fail(ErrorCode::kInvalidArgument, fmt::format("value {}: found nothing that gives it, expected a piece", in_quotes(name)));
+    if (it == values.end())
+      return fail(ErrorCode::kInvalidArgument, fmt::format("value {}: found nothing that gives it, expected a piece", in_quotes(name)));
     return it->second;
   };
   for (std::size_t i = 0; i < whole.inputs.size() && i < inputs.size(); ++i) values.emplace(whole.inputs[i], inputs[i]);

@@ -28,8 +28,8 @@ Result<Target> load_target(std::string_view name_or_path) {
     MORU_ASSIGN_OR_RETURN(const ConfigObject document, ConfigObject::load(Path(name_or_path)));
     return read_target(document);
   }
-  return fail(ErrorCode::kNotFound, fmt::format("target {}: found no such target{}, expected a file (.yaml) or one of {}", in_quotes(name_or_path),
-                                                did_you_mean(name_or_path, names), fmt::join(names, ", ")));
+  return fail(ErrorCode::kNotFound, fmt::format("target {}: found no such target{}, expected a file (.yaml) or one of {}",
+                                                in_quotes(name_or_path), did_you_mean(name_or_path, names), fmt::join(names, ", ")));
 }
 
 }  // namespace moru::model::targets

@@ -39,18 +39,19 @@ enum class Symmetric : std::uint8_t { kNone, kWeights, kAll };
 /// One attribute of a node; one that is left out by the node has a default that every device takes.
 struct AttributeRule {
   std::string name;
-  std::vector<std::string> is = {};       ///< one of these, as text; empty: any
+  std::vector<std::string> is = {};      ///< one of these, as text; empty: any
   std::optional<std::int64_t> max = {};  ///< of an int, or of each
 };
 
 /// What a target takes of some ops. Lists that are left out are those of the target.
 struct OpRule {
-  std::vector<std::string> ops;                 ///< "Conv", "CONV_2D", "com.microsoft.Gelu"
-  std::optional<std::vector<DType>> types;      ///< of inputs and outputs
-  std::optional<std::vector<DType>> weights;    ///< of constant inputs; those that hold indices, shapes or biases (int32, int64, bool) are free
-  std::optional<std::vector<DType>> outputs;    ///< when they differ from the inputs
-  std::vector<std::int64_t> constants = {};     ///< inputs that must be constants
-  std::vector<std::int64_t> settings = {};      ///< inputs that steer the op (bounds, scales of a resize): their types are free
+  std::vector<std::string> ops;             ///< "Conv", "CONV_2D", "com.microsoft.Gelu"
+  std::optional<std::vector<DType>> types;  ///< of inputs and outputs
+  std::optional<std::vector<DType>>
+      weights;  ///< of constant inputs; those that hold indices, shapes or biases (int32, int64, bool) are free
+  std::optional<std::vector<DType>> outputs;  ///< when they differ from the inputs
+  std::vector<std::int64_t> constants = {};   ///< inputs that must be constants
+  std::vector<std::int64_t> settings = {};    ///< inputs that steer the op (bounds, scales of a resize): their types are free
   std::vector<AttributeRule> attributes = {};
   Limits limits = {};
   Symmetric symmetric = Symmetric::kNone;
@@ -58,10 +59,10 @@ struct OpRule {
 
 /// A memory of the device.
 struct MemoryRule {
-  std::string name;         ///< "flash"
+  std::string name;  ///< "flash"
   std::int64_t bytes = 0;
-  std::string holds;        ///< "parameters", "activations" or "all"
-  bool spills = false;      ///< more than fits is slower, not refused
+  std::string holds;    ///< "parameters", "activations" or "all"
+  bool spills = false;  ///< more than fits is slower, not refused
 };
 
 struct Target {
@@ -73,10 +74,10 @@ struct Target {
   std::vector<std::string> formats;  ///< "onnx", "tflite": best first
   std::int64_t min_opset = 0;        ///< of ONNX
   std::int64_t max_opset = 0;
-  bool static_shapes = false;  ///< every extent must be known before it is compiled
-  bool full_int8 = false;      ///< a model without 8-bit integers is refused whole
-  bool one_piece = false;      ///< its compiler maps one piece of the graph, and leaves all other nodes to the processor
-  std::vector<DType> types;    ///< of inputs and outputs; empty: any
+  bool static_shapes = false;                 ///< every extent must be known before it is compiled
+  bool full_int8 = false;                     ///< a model without 8-bit integers is refused whole
+  bool one_piece = false;                     ///< its compiler maps one piece of the graph, and leaves all other nodes to the processor
+  std::vector<DType> types;                   ///< of inputs and outputs; empty: any
   std::optional<std::vector<DType>> weights;  ///< of constants; left out: as types
   Limits limits;
   Symmetric symmetric = Symmetric::kNone;

@@ -15,8 +15,8 @@ using ::testing::HasSubstr;
 
 /// A target with one rule; `spec` is put in front of it.
 std::string message(std::string_view spec, std::string_view rules = "[{ops: [Conv]}]") {
-  const std::string text = "apiVersion: moru.dev/v1\nkind: Target\nmetadata: {name: t}\nspec:\n  doc: d\n  runtime: r\n  " + std::string(spec) +
-                           "\n  ops: " + std::string(rules) + "\n";
+  const std::string text = "apiVersion: moru.dev/v1\nkind: Target\nmetadata: {name: t}\nspec:\n  doc: d\n  runtime: r\n  " +
+                           std::string(spec) + "\n  ops: " + std::string(rules) + "\n";
   const auto document = ConfigObject::parse(text, "t.yaml");
   EXPECT_TRUE(document.has_value()) << document.error().message;
   const auto target = read_target(*document);
@@ -34,7 +34,8 @@ TEST(Target, EveryProfileLoads) {
     for (const OpRule& rule : target->ops) EXPECT_FALSE(rule.ops.empty()) << profile.name;
     names.push_back(target->name);
   }
-  for (const char* name : {"arm64-neon", "coral-edgetpu", "cortex-m", "intel-npu", "nvidia-jetson", "qualcomm-htp", "x86-avx2", "x86-avx512-vnni"})
+  for (const char* name :
+       {"arm64-neon", "coral-edgetpu", "cortex-m", "intel-npu", "nvidia-jetson", "qualcomm-htp", "x86-avx2", "x86-avx512-vnni"})
     EXPECT_THAT(names, ::testing::Contains(name));
 }
 
@@ -55,16 +56,18 @@ TEST(Target, IsReadFromAFile) {
 }
 
 TEST(Target, ReadsEveryField) {
-  EXPECT_EQ(message("formats: [onnx]\n  opsets: {min: 7, max: 9}\n  static_shapes: true\n  full_int8: true\n  one_piece: true\n  types: [int8]\n"
-                    "  weights: [int4]\n  symmetric: weights\n  limits: {max_rank: 4, per_channel: false}\n  fallback: [any]\n"
-                    "  instead: {Elu: use Relu}\n  memory: [{name: RAM, bytes: 100, holds: all, beyond: spill}]",
-                    "[{ops: [Conv], types: [uint8], outputs: [int32], constants: [1], settings: [2], symmetric: all,"
-                    " attributes: [{name: group, max: 1}], limits: {max_kernel: 7}}]"),
-            "");
+  EXPECT_EQ(
+      message("formats: [onnx]\n  opsets: {min: 7, max: 9}\n  static_shapes: true\n  full_int8: true\n  one_piece: true\n  types: [int8]\n"
+              "  weights: [int4]\n  symmetric: weights\n  limits: {max_rank: 4, per_channel: false}\n  fallback: [any]\n"
+              "  instead: {Elu: use Relu}\n  memory: [{name: RAM, bytes: 100, holds: all, beyond: spill}]",
+              "[{ops: [Conv], types: [uint8], outputs: [int32], constants: [1], settings: [2], symmetric: all,"
+              " attributes: [{name: group, max: 1}], limits: {max_kernel: 7}}]"),
+      "");
 }
 
 TEST(Target, MistakesNameLineAndField) {
-  EXPECT_THAT(message("formats: [onnx]\n  static_shape: true"), HasSubstr("t.yaml:8: found unknown field 'static_shape' (did you mean 'static_shapes'?)"));
+  EXPECT_THAT(message("formats: [onnx]\n  static_shape: true"),
+              HasSubstr("t.yaml:8: found unknown field 'static_shape' (did you mean 'static_shapes'?)"));
   EXPECT_THAT(message("formats: [onx]"), HasSubstr("t.yaml:7: found 'onx' (did you mean 'onnx'?), expected onnx and tflite"));
   EXPECT_THAT(message("formats: [onnx, onnx]"), HasSubstr("each at most once"));
   EXPECT_THAT(message("formats: []"), HasSubstr("found no format"));
