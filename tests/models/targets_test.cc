@@ -17,10 +17,8 @@ namespace moru::model::targets {
 namespace {
 
 using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class TargetModels : public testing::Test {
  protected:
@@ -72,7 +70,7 @@ TEST_F(TargetModels, AFloatModelIsRefusedByTheEdgeTpuWithWhatToDo) {
 
 TEST_F(TargetModels, OpenExtentsAreWhatStandsInTheWay) {
   const Report report = check_on(load("mlperf_tiny/vww_96_int8.tflite"), "coral-edgetpu").report;
-  if (report.met()) GTEST_SKIP() << "the model has no open extents";
+  EXPECT_FALSE(report.met());
   EXPECT_THAT(report.changes, Contains(Field(&Change::text, HasSubstr("--batch 1"))));
 }
 
@@ -136,8 +134,9 @@ TEST_F(TargetModels, PiecesGiveTheBitsOfTheWhole) {
       inputs.push_back(std::move(*tensor));
     }
     const auto expected = evaluate(graph, inputs);
-    const auto found = run_pieces(names_of(graph), names, inputs,
-                                  [&](std::size_t piece, std::span<const Tensor> given) { return evaluate((*models)[piece].graph, given); });
+    const auto found = run_pieces(names_of(graph), names, inputs, [&](std::size_t piece, std::span<const Tensor> given) {
+      return evaluate((*models)[piece].graph, given);
+    });
     ASSERT_TRUE(expected.has_value()) << expected.error().message;
     ASSERT_TRUE(found.has_value()) << found.error().message;
     for (std::size_t i = 0; i < expected->size(); ++i) EXPECT_TRUE(same_bits((*expected)[i], (*found)[i])) << file << ", output " << i;

@@ -53,9 +53,11 @@ Json values_json(const model::Graph& graph, const std::vector<model::ValueId>& i
   Json list = Json::array();
   for (const model::ValueId id : ids) {
     const auto& type = graph.value(id).type;
-    list.push_back({{"name", graph.value(id).name},
-                    {"dtype", type.dtype ? Json(to_string(*type.dtype)) : Json()},
-                    {"shape", type.shape ? Json(to_string(*type.shape)) : Json()}});
+    Json shape = type.shape ? Json::array() : Json();
+    for (const model::Dim& dim : type.shape.value_or(model::SymbolicShape()))
+      shape.push_back(dim.known() ? Json(dim.value) : dim.symbol.empty() ? Json() : Json(dim.symbol));
+    list.push_back(
+        {{"name", graph.value(id).name}, {"dtype", type.dtype ? Json(to_string(*type.dtype)) : Json()}, {"shape", std::move(shape)}});
   }
   return list;
 }
@@ -115,20 +117,23 @@ std::string pieces_text(const std::vector<PieceModel>& pieces, const Written& wr
   return out;
 }
 
+Outcome nothing_to_split(const Flags& flags, const model::targets::Checked& checked) {
+  if (flags.format == Format::kJson) print_json({{"model", flags.path}, {"met", false}, {"check", to_json(checked.report)}});
+  say(fmt::format("moru: partition: found no op that runs on the accelerator of {}, expected one; see\n  moru model check {} --target {}",
+                  checked.report.target, flags.path, flags.target));
+  return kNotMet;
+}
+
 Outcome partition_model(const Flags& flags) {
   MORU_ASSIGN_OR_RETURN(const auto target, model::targets::load_target(flags.target));
   MORU_ASSIGN_OR_RETURN(const auto options, load_options(flags.load));
   MORU_ASSIGN_OR_RETURN(model::Graph graph, load_for_target(flags.path, options, flags.parity.dims, flags.bind || target.static_shapes));
   MORU_ASSIGN_OR_RETURN_IN(flags.path, const auto checked, model::targets::check(std::move(graph), target));
-  if (std::ranges::none_of(checked.pieces, &model::targets::Piece::accelerator)) {
-    say(fmt::format("moru: partition: found no op that runs on the accelerator of {}, expected one; see\n  moru model check {} --target {}",
-                    target.name, flags.path, flags.target));
-    return kNotMet;
-  }
+  if (std::ranges::none_of(checked.pieces, &model::targets::Piece::accelerator)) return nothing_to_split(flags, checked);
   MORU_ASSIGN_OR_RETURN_IN(flags.path, const auto pieces, model::targets::split(checked.graph, checked.pieces));
   MORU_ASSIGN_OR_RETURN(const Written written, write_pieces(flags, target, checked, pieces));
   Json plan = plan_json(flags, checked, pieces, written);
-  MORU_RETURN_IF_ERROR(write_file_atomic(Path(flags.out) / "plan.json", plan.dump(2) + "\n"));
+  MORU_RETURN_IF_ERROR(write_file_atomic(Path(flags.out) / "plan.json", plan.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
   const auto report = measure(flags, written, options);
   if (!report && report.error().code == ErrorCode::kCancelled) return fail(report.error());
   const std::string why = missed(report, flags, !checked.report.converted && flags.parity.backend == "reference");
@@ -140,7 +145,7 @@ Outcome partition_model(const Flags& flags) {
   } else {
     const double share =
         checked.report.macs == 0 ? 1.0 : static_cast<double>(checked.report.accelerator_macs) / static_cast<double>(checked.report.macs);
-    print_text(fmt::format("written       {} pieces and plan.json to {}\n", pieces.size(), flags.out));
+    print_text(fmt::format("written       {} piece{} and plan.json to {}\n", pieces.size(), pieces.size() == 1 ? "" : "s", flags.out));
     print_text(fmt::format("accelerator   {} piece{}, {} of the MACs\n", checked.report.pieces, checked.report.pieces == 1 ? "" : "s",
                            percent(share)));
     print_text(report ? to_text(*report) : fmt::format("parity        not measured: {}\n", clean_text(report.error().message)));

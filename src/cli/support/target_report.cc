@@ -84,12 +84,12 @@ std::string memory_text(const model::targets::MemoryReport& memory) {
 
 std::string verdict(const Report& report) {
   if (!report.refused.empty()) return "refused: " + report.refused;
-  if (report.met()) return "all of it runs on the accelerator";
+  if (report.met()) return "all of it runs there";
   std::string out;
   const std::size_t refused = report.count(Place::kRefused);
   const std::size_t fallback = report.count(Place::kFallback);
-  if (refused > 0) out += fmt::format("{} nodes are refused", refused);
-  if (fallback > 0) out += fmt::format("{}{} nodes fall back", out.empty() ? "" : ", ", fallback);
+  if (refused > 0) out += refused == 1 ? "1 node is refused" : fmt::format("{} nodes are refused", refused);
+  if (fallback > 0) out += (out.empty() ? "" : ", ") + (fallback == 1 ? "1 node falls back" : fmt::format("{} nodes fall back", fallback));
   return out.empty() ? "it does not fit into the memory" : out;
 }
 

@@ -102,6 +102,10 @@ TEST(Check, ElementTypes) {
               ElementsAre("constant: found float32, expected float16"));
 }
 
+TEST(Check, AFloatNodeIsOneFault) {
+  EXPECT_THAT(reasons(kConv, "formats: [onnx], types: [int8], ops: [{ops: [Conv]}]"), ElementsAre("found float32, expected int8"));
+}
+
 TEST(Check, SettingsHaveTypesOfTheirOwn) {
   const std::string_view body = "input x: int8[2] init a = float32[] {0} init b = int8[] {6} y = Clip(x, b) output y";
   EXPECT_THAT(reasons(body, "formats: [onnx], types: [int8], weights: [int4], ops: [{ops: [Clip], weights: [int4]}]"),
@@ -146,6 +150,14 @@ TEST(Check, BordersGoWithTheirOp) {
   EXPECT_THAT(report.nodes[1].reasons, ElementsAre(HasSubstr("found its op elsewhere")));
 }
 
+TEST(Check, TheTypeOfABorderIsNeverFree) {
+  const std::string_view body =
+      "input x: float32[2] init b = int32[2] {1, 2} init s = float32[] {0.5} f = DequantizeLinear(b, s) y = Add(x, f) output y";
+  const Report report = report_of(body, fmt::format("formats: [onnx], ops: [{{ops: [Add]}}, {}]", kBorders));
+  EXPECT_THAT(report.nodes[0].reasons, ElementsAre("constant: found int32, expected int8"));
+  EXPECT_THAT(report.nodes[0].changes, ElementsAre("keep biases in floats"));
+}
+
 TEST(Check, ScalesAChannel) {
   const std::string body =
       "input x: int8[1, 1, 4, 4] init s = float32[] {0.5} init w = int8[2, 1, 2, 2] {1, 2, 3, 4, 5, 6, 7, 8} init ws = float32[2] {1, 2} "
@@ -181,6 +193,7 @@ TEST(Check, LimitsOfShapes) {
   EXPECT_THAT(with("min_rank: 5", relu), ElementsAre("found rank 4, expected at least 5"));
   EXPECT_THAT(with("max_inner_rank: 3", relu), ElementsAre("found 4 axes behind the leading ones, expected at most 3"));
   EXPECT_THAT(with("max_inner_rank: 3", "input x: float32[1, 3, 4, 5] y = Relu(x) output y"), IsEmpty());
+  EXPECT_THAT(with("max_inner_rank: 3", "input x: float32[N, 3, 4, 5] y = Relu(x) output y"), IsEmpty());
   EXPECT_THAT(
       with("max_output_inner_rank: 1", "input x: float32[1, 2] init w = float32[2, 3] {1, 2, 3, 4, 5, 6} y = MatMul(x, w) output y"),
       IsEmpty());

@@ -88,7 +88,8 @@ class Check {
   void check_shape(const SymbolicShape& shape, bool output) {
     const Limits& limits = rule_.limits;
     const std::int64_t rank = std::ssize(shape);
-    const auto first = std::ranges::find_if(shape, [](const Dim& dim) { return dim.value != 1; });
+    // An open extent in front is a batch; that it is open is told by itself.
+    const auto first = std::ranges::find_if(shape, [](const Dim& dim) { return dim.known() && dim.value != 1; });
     const std::int64_t inner = shape.end() - first;
     if (limits.min_rank && rank < *limits.min_rank) add(fmt::format("found rank {}, expected at least {}", rank, *limits.min_rank), "");
     if (limits.max_rank && rank > *limits.max_rank)
@@ -120,8 +121,11 @@ class Check {
       change = "cast to " + names_of(expected);
     } else if (is_level(found)) {
       change = "quantise to " + names_of(expected);
+    } else if (found == DType::kInt32 && Facts::is_border(node_)) {
+      change = "keep biases in floats";
     }
-    add(fmt::format("{}: found {}, expected {}", what, to_string(found), names_of(expected)), std::move(change), float_fault);
+    const std::string prefix = float_fault ? "" : fmt::format("{}: ", what);  // a float node is one fault, not three
+    add(fmt::format("{}found {}, expected {}", prefix, to_string(found), names_of(expected)), std::move(change), float_fault);
   }
 
   void check_types() {
@@ -139,7 +143,7 @@ class Check {
         add("input: found an unknown element type, expected a known one", "");
       } else if (!constant) {
         check_type(*found, types, "input");
-      } else if (!is_plain(*found)) {
+      } else if (Facts::is_border(node_) || !is_plain(*found)) {
         // Where a rule does not speak of weights, a constant may take part as an activation would (y = x + 0.5).
         if (rule_.weights || !contains(types, *found)) check_type(*found, weights, "constant");
       }
