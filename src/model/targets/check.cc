@@ -31,7 +31,9 @@ void count_changes(Report* report) {
       }
     }
   }
-  std::ranges::stable_sort(report->changes, std::ranges::greater(), &Change::nodes);
+  std::ranges::sort(report->changes, {}, [](const Change& change) {
+    return std::pair(-static_cast<std::int64_t>(change.nodes), std::string_view(change.text));
+  });
 }
 
 /// What stands in the way of the target's words.
@@ -54,12 +56,28 @@ Checked not_converted(Graph graph, const std::vector<Obstacle>& obstacles, const
   return {std::move(graph), std::move(report), {}};
 }
 
+/// Where a node runs that the accelerator does not take.
+Place place_elsewhere(const Facts& facts, const Target& target, const Node& node) {
+  if (!target.falls_back(op_name(node))) return Place::kRefused;
+  bool fits = true;
+  const auto look = [&](ValueId id) {
+    const auto dtype = facts.dtype(id);
+    if (dtype && !target.fallback_types.empty())
+      fits = fits && std::ranges::find(target.fallback_types, *dtype) != target.fallback_types.end();
+  };
+  for_each_use(node, look);
+  for (const ValueId id : node.outputs) {
+    if (id != kNoValue) look(id);
+  }
+  return fits ? Place::kFallback : Place::kRefused;
+}
+
 /// ONNX's borders of integers go with the op that they are for: a piece of floats between them would help nobody.
 void move_borders(const Facts& facts, const Target& target, std::vector<NodeReport>* reports) {
   const std::vector<Node>& nodes = facts.graph().nodes();
   const auto away = [&](std::int32_t index) { return (*reports)[static_cast<std::size_t>(index)].place != Place::kAccelerator; };
   const auto move = [&](std::size_t i) {
-    (*reports)[i].place = target.falls_back(nodes[i].op) ? Place::kFallback : Place::kRefused;
+    (*reports)[i].place = place_elsewhere(facts, target, nodes[i]);
     (*reports)[i].reasons.emplace_back("found its op elsewhere, expected both in one place");
   };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -85,7 +103,7 @@ void look_at_nodes(const Graph& graph, const Target& target, Report* report) {
       one.reasons.push_back(fault.reason);
       if (!fault.change.empty() && std::ranges::find(one.changes, fault.change) == one.changes.end()) one.changes.push_back(fault.change);
     }
-    if (!one.reasons.empty()) one.place = target.falls_back(one.op) ? Place::kFallback : Place::kRefused;
+    if (!one.reasons.empty()) one.place = place_elsewhere(facts, target, node);
     report->nodes.push_back(std::move(one));
   }
   move_borders(facts, target, &report->nodes);

@@ -73,6 +73,10 @@ TEST(Check, AnOpThatIsNotListedFallsBackOrIsRefused) {
   EXPECT_EQ(fallback.pieces, 0U);
   EXPECT_EQ(report_of(body, "formats: [onnx], ops: [{ops: [Conv]}], fallback: [Elu]").nodes[0].place, Place::kFallback);
   EXPECT_EQ(report_of(body, "formats: [onnx], ops: [{ops: [Conv]}], fallback: [Selu]").nodes[0].place, Place::kRefused);
+  EXPECT_EQ(report_of(body, "formats: [onnx], ops: [{ops: [Conv]}], fallback: [any], fallback_types: [float32]").nodes[0].place,
+            Place::kFallback);
+  EXPECT_EQ(report_of(body, "formats: [onnx], ops: [{ops: [Conv]}], fallback: [any], fallback_types: [int8]").nodes[0].place,
+            Place::kRefused);
   EXPECT_TRUE(report_of(body, "formats: [onnx], ops: [{ops: [any]}]").met());
 }
 

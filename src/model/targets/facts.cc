@@ -8,7 +8,7 @@ namespace {
 
 bool is(const Node& node, std::string_view op) { return node.domain.empty() && node.op == op; }
 
-std::vector<std::int64_t> ints_or(const Node& node, std::string_view name, std::vector<std::int64_t> fallback) {
+std::vector<std::int64_t> ints_or(const Node& node, std::string_view name, const std::vector<std::int64_t>& fallback) {
   return ints_attribute(node, name, fallback).value_or(fallback);
 }
 

@@ -139,9 +139,8 @@ class Partitioner {
     if (nodes.empty()) return;
     if (pieces->empty() || pieces->back().accelerator != accelerator) pieces->push_back({.accelerator = accelerator, .nodes = {}});
     Piece& piece = pieces->back();
-    const auto middle = static_cast<std::ptrdiff_t>(piece.nodes.size());
     piece.nodes.insert(piece.nodes.end(), nodes.begin(), nodes.end());
-    std::ranges::inplace_merge(piece.nodes, piece.nodes.begin() + middle);
+    std::ranges::sort(piece.nodes);
     for (const std::size_t node : nodes) {
       if (__builtin_add_overflow(piece.macs, macs_[node], &piece.macs)) piece.macs = std::numeric_limits<std::int64_t>::max();
     }

@@ -212,6 +212,7 @@ Result<Target> read_target(const ConfigObject& document) {
   std::optional<ConfigObject> weights;
   std::optional<ConfigObject> limits;
   std::optional<ConfigObject> ops;
+  std::optional<ConfigObject> fallback_types;
   std::optional<ConfigObject> instead;
   std::optional<ConfigObject> memory;
   std::string symmetric = "none";
@@ -231,6 +232,7 @@ Result<Target> read_target(const ConfigObject& document) {
   reader.optional("limits", &limits);
   reader.required("ops", &ops);
   reader.optional("fallback", &target.fallback);
+  reader.optional("fallback_types", &fallback_types);
   reader.optional("instead", &instead);
   reader.optional("memory", &memory);
   MORU_RETURN_IF_ERROR(reader.finish());
@@ -247,6 +249,9 @@ Result<Target> read_target(const ConfigObject& document) {
     MORU_ASSIGN_OR_RETURN(target.limits, read_limits(*limits, {}));
   }
   MORU_RETURN_IF_ERROR(read_rules(*ops, &target));
+  if (fallback_types) {
+    MORU_ASSIGN_OR_RETURN(target.fallback_types, read_types(*fallback_types));
+  }
   if (instead) MORU_RETURN_IF_ERROR(read_instead(*instead, &target));
   if (memory && !memory->is_list()) return mismatch(*memory, "a list of memories");
   for (const ConfigObject& item : memory ? memory->items() : std::vector<ConfigObject>()) {

@@ -84,6 +84,7 @@ struct Target {
   std::vector<OpRule> ops;
   std::map<std::string, std::size_t, std::less<>> rule_of;  ///< op -> index in ops; "any" for all that are not named
   std::vector<std::string> fallback;                        ///< ops that the runtime itself runs elsewhere; {"any"}, or none
+  std::vector<DType> fallback_types;                        ///< of their inputs and outputs; empty: any
   std::map<std::string, std::string, std::less<>> instead;  ///< op -> what to do instead of it
   std::vector<MemoryRule> memory;
 

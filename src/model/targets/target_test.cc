@@ -58,7 +58,8 @@ TEST(Target, IsReadFromAFile) {
 TEST(Target, ReadsEveryField) {
   EXPECT_EQ(
       message("formats: [onnx]\n  opsets: {min: 7, max: 9}\n  static_shapes: true\n  full_int8: true\n  one_piece: true\n  types: [int8]\n"
-              "  weights: [int4]\n  symmetric: weights\n  limits: {max_rank: 4, per_channel: false}\n  fallback: [any]\n"
+              "  weights: [int4]\n  symmetric: weights\n  limits: {max_rank: 4, per_channel: false}\n  fallback: [any]\n  fallback_types: "
+              "[float32]\n"
               "  instead: {Elu: use Relu}\n  memory: [{name: RAM, bytes: 100, holds: all, beyond: spill}]",
               "[{ops: [Conv], types: [uint8], outputs: [int32], constants: [1], settings: [2], symmetric: all,"
               " attributes: [{name: group, max: 1}], limits: {max_kernel: 7}}]"),
