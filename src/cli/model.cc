@@ -12,11 +12,13 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   add_model_run(app, run);
   add_model_compare(app, run);
   add_model_convert(app, run);
+  add_model_check(app, run);
+  add_model_partition(app, run);
 }
 
 }  // namespace
 
 extern const NounSpec kNoun_model;
-const NounSpec kNoun_model{.name = "model", .doc = "Look at models and bundles, run, compare and convert models", .add = add};
+const NounSpec kNoun_model{.name = "model", .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them, and split them", .add = add};
 
 }  // namespace moru::cli

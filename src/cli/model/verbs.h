@@ -19,6 +19,8 @@ void add_model_show(CLI::App& app, std::function<Outcome()>* run);
 void add_model_run(CLI::App& app, std::function<Outcome()>* run);
 void add_model_compare(CLI::App& app, std::function<Outcome()>* run);
 void add_model_convert(CLI::App& app, std::function<Outcome()>* run);
+void add_model_check(CLI::App& app, std::function<Outcome()>* run);
+void add_model_partition(CLI::App& app, std::function<Outcome()>* run);
 
 /// `moru model show` of a bundle. Its signature is checked when a key is given; `bytes` are the file's.
 Outcome show_bundle(std::string_view bytes, const std::string& path, const std::string& key, Format format);

@@ -87,11 +87,19 @@ void add_parity_options(CLI::App& command, ParityFlags* flags) {
 }
 
 Result<ParityReport> measure_parity(const Path& expected, const Path& found, const ParityFlags& flags, const model::LoadOptions& options) {
-  MORU_ASSIGN_OR_RETURN(ModelRunner first, ModelRunner::open(expected, flags.backend, flags.threads, options));
   MORU_ASSIGN_OR_RETURN(ModelRunner second, ModelRunner::open(found, flags.backend, flags.threads, options));
-  MORU_ASSIGN_OR_RETURN(const auto inputs, match(input_names(first), input_names(second), "input"));
+  const Answerer answerer{input_names(second),
+                          {second.outputs().begin(), second.outputs().end()},
+                          [&second](std::span<const Tensor> inputs) { return second.run(inputs); }};
+  return measure_parity(expected, answerer, flags, options);
+}
+
+Result<ParityReport> measure_parity(const Path& expected, const Answerer& found, const ParityFlags& flags,
+                                    const model::LoadOptions& options) {
+  MORU_ASSIGN_OR_RETURN(ModelRunner first, ModelRunner::open(expected, flags.backend, flags.threads, options));
+  MORU_ASSIGN_OR_RETURN(const auto inputs, match(input_names(first), found.inputs, "input"));
   const std::vector<std::string> names(first.outputs().begin(), first.outputs().end());
-  MORU_ASSIGN_OR_RETURN(const auto outputs, match(names, {second.outputs().begin(), second.outputs().end()}, "output"));
+  MORU_ASSIGN_OR_RETURN(const auto outputs, match(names, found.outputs, "output"));
   MORU_ASSIGN_OR_RETURN(const Runs runs, Runs::create(first, flags));
   ParityReport report{.inputs = runs.describe(), .outputs = {}};
   for (const std::string& name : names) report.outputs.push_back({.output = name});
@@ -103,7 +111,7 @@ Result<ParityReport> measure_parity(const Path& expected, const Path& found, con
     std::vector<Tensor> matched(given.size());
     for (std::size_t k = 0; k < given.size(); ++k) matched[inputs[k]] = given[k];
     MORU_ASSIGN_OR_RETURN(const auto answers, first.run(given));
-    MORU_ASSIGN_OR_RETURN(const auto others, second.run(matched));
+    MORU_ASSIGN_OR_RETURN(const auto others, found.run(matched));
     for (std::size_t k = 0; k < answers.size(); ++k) {
       MORU_RETURN_IF_ERROR_IN("output " + in_quotes(names[k]), runtime::add_run(answers[k], others[outputs[k]], &report.outputs[k]));
     }

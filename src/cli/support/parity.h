@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,8 +34,18 @@ struct ParityReport {
   bool same_bits = true;
 };
 
-/// Runs both files. Inputs and outputs of `found` are matched with those of `expected` by name, else by order. Errors: those of
-/// loading and running; kInvalidArgument when they do not match; kCancelled.
+/// What answers as a model does. Its inputs and outputs are in the order of the names.
+struct Answerer {
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::function<Result<std::vector<model::Tensor>>(std::span<const model::Tensor> inputs)> run;
+};
+
+/// Runs a file and something else. Inputs and outputs of `found` are matched with those of `expected` by name, else by order. Errors: those
+/// of loading and running; kInvalidArgument when they do not match; kCancelled.
+Result<ParityReport> measure_parity(const Path& expected, const Answerer& found, const ParityFlags& flags,
+                                    const model::LoadOptions& options);
+/// The same of two files.
 Result<ParityReport> measure_parity(const Path& expected, const Path& found, const ParityFlags& flags, const model::LoadOptions& options);
 
 std::string to_text(const ParityReport& report);

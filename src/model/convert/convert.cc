@@ -32,15 +32,19 @@ Status convert_nodes(Graph& graph, bool to_tflite, const ConvertOptions& options
   std::vector<Node> made;
   std::vector<std::string> failures;
   const std::vector<Node> nodes = graph.nodes();
+  const auto note_failure = [&](std::size_t i, std::string reason) {
+    failures.push_back(fmt::format("{}: {}", describe(graph, i), reason));
+    if (options.obstacles != nullptr) options.obstacles->push_back({nodes[i].name, nodes[i].op, std::move(reason)});
+  };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Conversion* conversion = nodes[i].domain == domain ? find(table, nodes[i].op) : nullptr;
     if (conversion == nullptr) {
-      failures.push_back(fmt::format("{}: found an op without counterpart in {}", describe(graph, i), to_tflite ? "TFLite" : "ONNX"));
+      note_failure(i, fmt::format("found an op without counterpart in {}", to_tflite ? "TFLite" : "ONNX"));
       continue;
     }
     Rewrite rewrite(graph, nodes[i], to_tflite, options, notes);
     if (const Status status = conversion->run(rewrite); !status) {
-      failures.push_back(fmt::format("{}: {}", describe(graph, i), status.error().message));
+      note_failure(i, status.error().message);
       continue;
     }
     std::ranges::move(rewrite.made, std::back_inserter(made));

@@ -10,8 +10,16 @@
 
 namespace moru::model {
 
+/// A node that is in the way of a conversion.
+struct Obstacle {
+  std::string node;  ///< its name; may be empty
+  std::string op;
+  std::string reason;
+};
+
 struct ConvertOptions {
-  bool exact = false;  ///< refuse what the other format cannot express, instead of requantising it
+  bool exact = false;                          ///< refuse what the other format cannot express, instead of requantising it
+  std::vector<Obstacle>* obstacles = nullptr;  ///< the nodes that have no counterpart are added, when a conversion fails because of them
 };
 
 struct Converted {
