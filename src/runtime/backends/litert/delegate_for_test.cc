@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace {
 
@@ -111,8 +112,8 @@ int prepare_kernel(Context*, Node*) { return kOk; }
 int prepare(Context* context, Delegate* delegate) {
   IntArray* plan = nullptr;
   if (context->execution_plan(context, &plan) != kOk) return kError;
-  auto* taken = static_cast<IntArray*>(std::malloc(sizeof(IntArray) + sizeof(int)));
-  taken->size = 0;
+  int room[2] = {};
+  auto* taken = reinterpret_cast<IntArray*>(room);
   for (int i = 0; i < plan->size && taken->size == 0; ++i) {
     Node* node = nullptr;
     Registration* registration = nullptr;
@@ -126,9 +127,7 @@ int prepare(Context* context, Delegate* delegate) {
   kernel.invoke = invoke;
   kernel.custom_name = "AddWithBias";
   kernel.version = 1;
-  const int status = context->replace_nodes(context, kernel, taken, delegate);
-  std::free(taken);
-  return status;
+  return context->replace_nodes(context, kernel, taken, delegate);
 }
 
 }  // namespace
@@ -137,7 +136,7 @@ extern "C" {
 
 __attribute__((visibility("default"))) Delegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values,
                                                                                std::size_t count, void (*report)(const char*)) {
-  auto made = new Bias{};
+  auto made = std::make_unique<Bias>();
   made->base.prepare = prepare;
   for (std::size_t i = 0; i < count; ++i) {
     if (std::strcmp(keys[i], "bias") == 0) {
@@ -145,11 +144,12 @@ __attribute__((visibility("default"))) Delegate* tflite_plugin_create_delegate(c
       continue;
     }
     report("no such option");
-    delete made;
     return nullptr;
   }
-  return &made->base;
+  return &made.release()->base;
 }
 
-__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(Delegate* delegate) { delete reinterpret_cast<Bias*>(delegate); }
+__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(Delegate* delegate) {
+  const std::unique_ptr<Bias> made(reinterpret_cast<Bias*>(delegate));
+}
 }
