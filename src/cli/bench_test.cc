@@ -2,7 +2,7 @@
 // The commands that look at the machine and its backends: moru backends, moru doctor, moru bench.
 #include <gmock/gmock.h>
 
-#include <map>
+#include <algorithm>
 
 #include "cli/noun.h"
 #include "core/json.h"
@@ -49,6 +49,11 @@ class MachineCommands : public testing::Test {
     EXPECT_TRUE(model::save_onnx(graph, at("net.onnx")).has_value());
     return at("net.onnx").string();
   }
+  static Json row_of(const Json& rows, const char* key, const char* value) {
+    const auto row = std::ranges::find_if(rows, [&](const Json& one) { return one[key] == value; });
+    EXPECT_TRUE(row != rows.end()) << value;
+    return row == rows.end() ? Json() : *row;
+  }
   /// From now on the first ONNX Runtime that is found is no library.
   void break_runtime() {
     ASSERT_TRUE(make_folders(at("broken")).has_value());
@@ -62,11 +67,10 @@ class MachineCommands : public testing::Test {
 
 TEST_F(MachineCommands, BackendsListsNamesAndVersions) {
   const auto rows = json({"backends"}, kDone);
-  std::map<std::string, std::string> versions;
-  for (const auto& row : rows) versions[row["name"]] = row["available"] == true ? row["version"] : "";
-  EXPECT_THAT(versions["onnxruntime"], testing::StartsWith("1."));
-  EXPECT_THAT(versions["openvino"], testing::StartsWith("2026."));
-  EXPECT_EQ(versions["reference"], "built in");
+  const auto runtime = row_of(rows, "name", "onnxruntime");
+  EXPECT_EQ(runtime["available"], true);
+  EXPECT_THAT(runtime["version"].get<std::string>(), testing::StartsWith("1."));
+  EXPECT_EQ(row_of(rows, "name", "reference")["available"], true);
   EXPECT_EQ(json({"backends", "reference"}, kDone)["name"], "reference");
   EXPECT_EQ(moru({"backends", "referense"}).status.code, kUsage);
   EXPECT_THAT(moru({"backends"}).output, HasSubstr("reference"));
@@ -91,8 +95,8 @@ TEST_F(MachineCommands, DoctorDescribesTheMachineAndWhatIsThere) {
     complete = complete && finding["present"].get<bool>();
     EXPECT_NE(finding["present"].get<bool>(), !finding["to_do"].get<std::string>().empty());
   }
-  EXPECT_THAT(names, testing::IsSupersetOf({"backend onnxruntime", "backend openvino", "backend reference", "mosquitto",
-                                            "dataset fashion-mnist", "MORU_HOME"}));
+  EXPECT_THAT(names,
+              testing::IsSupersetOf({"backend onnxruntime", "backend reference", "mosquitto", "dataset fashion-mnist", "MORU_HOME"}));
   EXPECT_EQ(run.status.code, complete ? kDone : kMissing);
 }
 
@@ -115,7 +119,7 @@ TEST_F(MachineCommands, BenchMeasuresEachBackendAndComparesItsAnswer) {
   const auto report = json({"bench", model(), "--backend", "all", "--seconds", "0.02", "--batch", "3"}, kDone);
   EXPECT_EQ(report["batch"], 3);
   EXPECT_TRUE(report["machine"].contains("cpu"));
-  ASSERT_EQ(report["results"].size(), 2U);
+  ASSERT_GE(report["results"].size(), 2U);
   for (const auto& row : report["results"]) {
     EXPECT_FALSE(row.contains("error")) << row;
     EXPECT_GE(row["latency"]["runs"].get<int>(), 30);
@@ -131,8 +135,8 @@ TEST_F(MachineCommands, BenchMeasuresEachBackendAndComparesItsAnswer) {
 TEST_F(MachineCommands, BenchGoesOnWhenOneBackendCannot) {
   break_runtime();
   const auto report = json({"bench", model(), "--seconds", "0.02"}, kDone);
-  EXPECT_THAT(report["results"][0]["error"].get<std::string>(), HasSubstr("cannot be loaded"));
-  EXPECT_FALSE(report["results"][1].contains("error"));
+  EXPECT_THAT(row_of(report["results"], "backend", "onnxruntime")["error"].get<std::string>(), HasSubstr("cannot be loaded"));
+  EXPECT_FALSE(row_of(report["results"], "backend", "reference").contains("error"));
   EXPECT_EQ(moru({"bench", model(), "--backend", "onnxruntime", "--seconds", "0.02"}).status.code, kMissing);
 }
 

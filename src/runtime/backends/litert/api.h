@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is used of the C interface of LiteRT 2.1.4, declared here: its headers come with no package of this system, and we need few of
 // them. Names, sizes and numbers are those of that release and of no other (library.cc refuses every other): its interface changes
-// between patch releases. How it was compared with the original headers is said in README.md.
+// between patch releases. README.md says how it was compared with the original headers.
 #pragma once
 
 #include <cstddef>

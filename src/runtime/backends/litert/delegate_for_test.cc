@@ -112,8 +112,8 @@ int prepare_kernel(Context*, Node*) { return kOk; }
 int prepare(Context* context, Delegate* delegate) {
   IntArray* plan = nullptr;
   if (context->execution_plan(context, &plan) != kOk) return kError;
-  auto* taken = static_cast<IntArray*>(std::malloc(sizeof(IntArray) + sizeof(int)));
-  taken->size = 0;
+  int room[2] = {};
+  auto* taken = reinterpret_cast<IntArray*>(room);
   for (int i = 0; i < plan->size && taken->size == 0; ++i) {
     Node* node = nullptr;
     Registration* registration = nullptr;
@@ -127,9 +127,7 @@ int prepare(Context* context, Delegate* delegate) {
   kernel.invoke = invoke;
   kernel.custom_name = "AddWithBias";
   kernel.version = 1;
-  const int status = context->replace_nodes(context, kernel, taken, delegate);
-  std::free(taken);
-  return status;
+  return context->replace_nodes(context, kernel, taken, delegate);
 }
 
 }  // namespace
