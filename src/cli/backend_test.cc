@@ -1,104 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
-// moru backend test.
+// moru backend as an operator runs it: the real program, a home of its own.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "core/json.h"
 #include "core/process.h"
-#include "model/formats/onnx/onnx.h"
-#include "model/graph/text.h"
-#include "model/ops/verify.h"
 
-namespace moru::cli {
+namespace moru {
 namespace {
 
 using ::testing::HasSubstr;
 
-struct ProgramRun {
-  int code = -1;
-  std::string output;  ///< stdout and stderr
-};
-
-class BackendTestVerb : public ::testing::Test {
+class BackendCommands : public ::testing::Test {
  protected:
-  void write(const Path& name, std::string_view bytes) {
-    const Path path = folder_.path() / name;
-    ASSERT_TRUE(make_folders(path.parent_path()).has_value());
-    ASSERT_TRUE(write_file_atomic(path, bytes).has_value());
+  void SetUp() override {
+    auto folder = TempFolder::create("moru-cli-backend");
+    ASSERT_TRUE(folder);
+    folder_.emplace(std::move(*folder));
   }
-
-  /// y = -x for x = {1}, and what the case says that y is.
-  void write_case(const std::string& name, float expected, std::int64_t opset = 13) {
-    auto graph = model::parse_text("graph \"g\" {\n  opset 13\n  input x: float32[1]\n  y = Neg(x)\n  output y\n}");
-    ASSERT_TRUE(graph.has_value());
-    ASSERT_TRUE(model::infer_shapes(*graph).has_value());
-    std::string bytes = model::write_onnx(*graph).value();
-    const auto at = bytes.rfind('\x0d');  // the opset stands last
-    ASSERT_NE(at, std::string::npos);
-    bytes[at] = static_cast<char>(opset);
-    const auto tensor = [](float value) {
-      std::string text("\x08\x01\x10\x01\x4a\x04", 6);
-      return text.append(reinterpret_cast<const char*>(&value), sizeof value);
-    };
-    write(name + "/model.onnx", bytes);
-    write(name + "/test_data_set_0/input_0.pb", tensor(1));
-    write(name + "/test_data_set_0/output_0.pb", tensor(expected));
-  }
-
-  ProgramRun run(std::vector<std::string> arguments) {
+  Path at(std::string_view name) const { return folder_->path() / name; }
+  /// stdout, and stderr with it unless told.
+  Captured run(const std::string& arguments, bool both = true) const {
     ProcessOptions options;
-    options.arguments = {"sh", "-c", "exec \"$0\" \"$@\" 2>&1", MORU_PROGRAM, "backend", "test"};
-    options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
-    options.arguments.insert(options.arguments.end(), {"--cases", folder_.path().string()});
-    const auto done = run_and_capture(options, 60 * kSecond);
-    if (!done) {
-      ADD_FAILURE() << done.error().message;
-      return {};
-    }
-    return {done->status.code, done->output};
+    options.arguments = {"/bin/sh", "-c", std::string("exec '") + MORU_PROGRAM + "' backend " + arguments + (both ? " 2>&1" : "")};
+    options.environment = {{"MORU_HOME", at("home").string()}, {"PATH", at("no programs").string()}};
+    auto captured = run_and_capture(options, 60 * kSecond);
+    EXPECT_TRUE(captured) << captured.error().message;
+    return captured.value_or(Captured{});
   }
-
-  TempFolder folder_ = *TempFolder::create("backend-test");
+  std::optional<TempFolder> folder_;
 };
 
-TEST_F(BackendTestVerb, SaysOfEachCaseWhatCameOfIt) {
-  write_case("node/right", -1);
-  write_case("node/wrong", -2);
-  write_case("simple/newer", -1, 23);
-  const auto text = run({"reference"});
-  EXPECT_EQ(text.code, 1);
-  EXPECT_THAT(text.output, HasSubstr("fail        'node/wrong': test_data_set_0: output 0: element 0: found -1, expected -2, 1 away\n"));
-  EXPECT_THAT(text.output, HasSubstr("found opset 23, expected 1 to 22"));
-  EXPECT_THAT(text.output, HasSubstr("3 cases on reference: 1 pass, 1 fail, 1 unsupported\n"));
-  const auto json = parse_json(run({"reference", "--format", "json"}).output, "output");
-  ASSERT_TRUE(json.has_value());
-  EXPECT_EQ((*json)["backend"], "reference");
-  EXPECT_EQ((*json)["counts"], Json::parse(R"({"pass": 1, "fail": 1, "unsupported": 1})"));
-  EXPECT_EQ((*json)["cases"][0], Json::parse(R"({"name": "node/right", "result": "pass", "reason": ""})"));
-  EXPECT_EQ((*json)["cases"][1]["result"], "fail");
+TEST_F(BackendCommands, ListTellsWhatCanBeHad) {
+  const auto json = parse_json(run("list --format json", false).output, "list");
+  ASSERT_TRUE(json) << json.error().message;
+  bool seen = false;
+  for (const Json& row : *json) {
+    EXPECT_EQ(json_field<std::string>(row, "state", "row").value(), "not installed");
+    EXPECT_FALSE(json_field<std::string>(row, "pinned", "row").value().empty());
+    seen = seen || json_field<std::string>(row, "backend", "row").value() == "onnxruntime";
+  }
+  EXPECT_TRUE(seen);
+  EXPECT_THAT(run("list").output, HasSubstr("onnxruntime    not installed"));
 }
 
-TEST_F(BackendTestVerb, FilterAndToleranceChooseWhatCounts) {
-  write_case("node/right", -1);
-  write_case("node/wrong", -2);
-  EXPECT_EQ(run({"reference", "--filter", "right"}).code, 0);
-  EXPECT_EQ(run({"reference", "--filter", "node/r*"}).code, 0);
-  EXPECT_EQ(run({"reference", "--rtol", "0.5"}).code, 0);
-  EXPECT_EQ(run({"onnxruntime", "--filter", "right"}).code, 0);
-  const auto none = run({"reference", "--filter", "other*"});
-  EXPECT_EQ(none.code, 2);
-  EXPECT_EQ(none.output, "moru: --filter: found 'other*', which names none of 2 cases, expected one that names some\n");
+TEST_F(BackendCommands, WithoutThePackageClientTheExitCodeIsFour) {
+  const auto result = run("install onnxruntime");
+  EXPECT_EQ(result.status.code, 4) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("moru: install onnxruntime: found no program 'python3', expected the package client pip"));
+  EXPECT_THAT(result.output, HasSubstr("apt-get install python3-pip"));
 }
 
-TEST_F(BackendTestVerb, WithoutCasesOrBackendItSaysSo) {
-  const auto empty = run({"reference"});
-  EXPECT_EQ(empty.code, 2);
-  EXPECT_THAT(empty.output, HasSubstr("found no folder with a model.onnx"));
-  write_case("right", -1);
-  const auto unknown = run({"none"});
-  EXPECT_EQ(unknown.code, 2);
-  EXPECT_THAT(unknown.output, HasSubstr("expected one of onnxruntime, reference"));
+TEST_F(BackendCommands, WrongNamesAndFoldersAreUsageErrors) {
+  EXPECT_EQ(run("install onnxruntim").status.code, 2);
+  EXPECT_THAT(run("install onnxruntim").output, HasSubstr("did you mean 'onnxruntime'?"));
+  EXPECT_EQ(run("install reference").status.code, 2);
+  EXPECT_THAT(run("install reference").output, HasSubstr("it is part of moru"));
+  EXPECT_EQ(run("remove onnxruntime").status.code, 2);
+  ASSERT_TRUE(make_folders(at("usb")));
+  const auto result = run("install onnxruntime --from '" + at("usb").string() + "'");
+  EXPECT_EQ(result.status.code, 2);
+  EXPECT_THAT(result.output, HasSubstr("found no onnxruntime-"));
+  EXPECT_EQ(run("install onnxruntime --from /nowhere/at/all").status.code, 2);
 }
 
 }  // namespace
-}  // namespace moru::cli
+}  // namespace moru

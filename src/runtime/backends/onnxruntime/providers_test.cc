@@ -53,17 +53,18 @@ TEST(OnnxRuntimeDevices, OneThatTheLibraryWasNotBuiltForIsNamedWithThoseItHas) {
 }
 
 TEST(OnnxRuntimeTypes, FloatsOf16And8BitsGoInAndOut) {
-  for (const std::string_view type : {"float16", "bfloat16", "float8e4m3fn", "float8e5m2"}) {
+  using Types = std::vector<std::pair<std::string_view, int>>;  // with ONNX's numbers
+  for (const auto& [type, onnx_number] : Types{{"float16", 10}, {"bfloat16", 16}, {"float8e4m3fn", 17}, {"float8e5m2", 19}}) {
     const auto session = load_session("onnxruntime", onnx_of(fmt::format(R"(graph "there and back" {{
   opset 21
   input x: float32[3]
   input h: {0}[3]
-  y: {0}[3] = Cast(x) {{to = {0}}}
-  z: float32[3] = Cast(h) {{to = float32}}
+  y: {0}[3] = Cast(x) {{to = {1}}}
+  z: float32[3] = Cast(h) {{to = 1}}
   output y
   output z
 }})",
-                                                                         type)));
+                                                                         type, onnx_number)));
     ASSERT_TRUE(session.has_value()) << session.error().message;
     EXPECT_EQ(to_string((*session)->outputs()[0].dtype), type);
     auto half = Tensor::create((*session)->inputs()[1].dtype, {3}).value();

@@ -6,8 +6,8 @@
 #include <charconv>
 
 #include "core/text.h"
+#include "runtime/backends/onnxruntime/plugin.h"
 #include "runtime/backends/onnxruntime/session.h"
-#include "runtime/backends/qnn/plugin.h"
 
 namespace moru::runtime {
 namespace {
@@ -16,11 +16,20 @@ constexpr std::string_view kWhere = "backend qnn";
 constexpr const char* kHtp = "libQnnHtp.so";
 constexpr const char* kIr = "libQnnIr.so";  // "runs" nothing: it writes what it is given as a .dlc
 
+/// The process's one; never destroyed, as the runtime's library is not.
+const Result<ort::Plugin>& plugin() {
+  static const Result<ort::Plugin>* instance = new Result<ort::Plugin>([]() -> Result<ort::Plugin> {
+    MORU_ASSIGN_OR_RETURN(const auto path, find_backend_library("qnn", "onnxruntime_qnn/libonnxruntime_providers_qnn.so"));
+    return ort::register_plugin("qnn", path);
+  }());
+  return *instance;
+}
+
 BackendInfo info() {
-  const auto& plugin = qnn::plugin();
-  if (!plugin) return {.available = false, .version = "", .reason = plugin.error().message};
+  const auto& found = plugin();
+  if (!found) return {.available = false, .version = "", .reason = found.error().message};
   return {.available = true,
-          .version = plugin->version,
+          .version = found->version,
           .reason = "",
           .devices = {{"htp", "Qualcomm's tensor processor; where there is none, its simulator on the CPU"}}};
 }
@@ -34,7 +43,7 @@ struct Settings {
   std::string dlc;
   bool fallback = false;
   std::vector<Dim> dims;
-  qnn::Options provider;
+  ort::Options provider;
 };
 
 Result<std::int64_t> number(std::string_view name, std::string_view text, std::int64_t least) {
@@ -86,18 +95,19 @@ Result<Settings> read_settings(const SessionOptions& options) {
 }
 
 /// One load of the model; `more` goes to the provider, `config` to the session.
-Result<std::unique_ptr<Session>> open(std::string_view onnx, const SessionOptions& options, const Settings& settings, std::string_view file,
-                                      const qnn::Options& more, const qnn::Options& config) {
-  const qnn::Plugin& plugin = *qnn::plugin();
-  const OrtApi& api = *plugin.runtime->api;
+Result<std::unique_ptr<Session>> open(std::string_view onnx, const SessionOptions& options, const Settings& settings,
+                                      const ort::Options& more, const ort::Options& config) {
+  const ort::Plugin& qnn = *plugin();
+  const OrtApi& api = *qnn.runtime->api;
   const auto ok = [&](OrtStatus* status) { return ort::take(api, status, kWhere, ErrorCode::kInvalidArgument); };
-  return ort::OrtModel::load(*plugin.runtime, onnx, options, [&](OrtSessionOptions* raw) -> Status {
+  return ort::OrtModel::load(*qnn.runtime, onnx, options, [&](OrtSessionOptions* raw) -> Status {
     for (const Dim& dim : settings.dims) MORU_RETURN_IF_ERROR(ok(api.AddFreeDimensionOverrideByName(raw, dim.name.c_str(), dim.extent)));
     for (const auto& [key, value] : config) MORU_RETURN_IF_ERROR(ok(api.AddSessionConfigEntry(raw, key.c_str(), value.c_str())));
     if (!settings.fallback) MORU_RETURN_IF_ERROR(ok(api.AddSessionConfigEntry(raw, "session.disable_cpu_ep_fallback", "1")));
-    qnn::Options all = settings.provider;
+    ort::Options all = settings.provider;
+    all.emplace_back("backend_path", (qnn.folder / kHtp).string());
     all.insert(all.end(), more.begin(), more.end());
-    return qnn::add_provider(plugin, file, all, raw);
+    return ort::add_plugin(qnn, all, raw);
   });
 }
 
@@ -120,9 +130,9 @@ Status move_file(const Path& from, const Path& to) {
 
 Status write_dlc(std::string_view onnx, const SessionOptions& options, const Settings& settings) {
   MORU_ASSIGN_OR_RETURN(const TempFolder folder, TempFolder::create("moru-dlc"));
-  const std::string ir = (qnn::plugin()->folder / kIr).string();
-  const qnn::Options more = {{"dump_qnn_ir_dlc", "1"}, {"dump_qnn_ir_dlc_dir", folder.path().string()}, {"qnn_ir_backend_path", ir}};
-  MORU_RETURN_IF_ERROR(open(onnx, options, settings, kHtp, more, {}));
+  const std::string ir = (plugin()->folder / kIr).string();
+  const ort::Options more = {{"dump_qnn_ir_dlc", "1"}, {"dump_qnn_ir_dlc_dir", folder.path().string()}, {"qnn_ir_backend_path", ir}};
+  MORU_RETURN_IF_ERROR(open(onnx, options, settings, more, {}));
   const auto files = files_in(folder.path(), ".dlc");
   if (files.size() == 1) return move_file(files[0], settings.dlc);
   return fail(ErrorCode::kUnsupported,
@@ -138,7 +148,7 @@ Result<std::unique_ptr<Session>> open_and_keep(std::string_view onnx, const Sess
   const Path target = settings.context;
   const Path made = folder.path() / target.filename();
   MORU_ASSIGN_OR_RETURN(auto session,
-                        open(onnx, options, settings, kHtp, {},
+                        open(onnx, options, settings, {},
                              {{"ep.context_enable", "1"}, {"ep.context_embed_mode", "0"}, {"ep.context_file_path", made.string()}}));
   const auto binaries = files_in(folder.path(), ".bin");
   if (binaries.empty())
@@ -149,13 +159,13 @@ Result<std::unique_ptr<Session>> open_and_keep(std::string_view onnx, const Sess
 }
 
 Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions& options) {
-  const auto& plugin = qnn::plugin();
-  if (!plugin) return fail(plugin.error());
+  const auto& found = plugin();
+  if (!found) return fail(found.error());
   MORU_ASSIGN_OR_RETURN(const Settings settings, read_settings(options));
   // What a .dlc was written from cannot be run: it is a load of its own.
   if (!settings.dlc.empty()) MORU_RETURN_IF_ERROR(write_dlc(model.bytes, options, settings));
   if (!settings.context.empty()) return open_and_keep(model.bytes, options, settings);
-  return open(model.bytes, options, settings, kHtp, {}, {});
+  return open(model.bytes, options, settings, {}, {});
 }
 
 constexpr std::string_view kFormats[] = {"onnx"};

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backends/tensorrt/driver.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <array>
+
+namespace moru::runtime::tensorrt {
+namespace {
+
+// CUDA's driver interface, as far as it is asked: every function gives 0 when all is well (CUDA Driver API, cuInit and on).
+using Init = int (*)(unsigned flags);
+using DeviceGetCount = int (*)(int* count);
+using DeviceGet = int (*)(int* device, int ordinal);
+using DeviceGetName = int (*)(char* name, int length, int device);
+
+std::unexpected<Error> unavailable(std::string_view found, std::string_view what_to_do) {
+  return fail(ErrorCode::kUnavailable, fmt::format("backend tensorrt: found {}, expected an NVIDIA GPU; {}", found, what_to_do));
+}
+
+template <class Function>
+Function symbol(void* library, const char* name) {
+  return reinterpret_cast<Function>(::dlsym(library, name));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> find_gpus(const char* driver) {
+  void* library = ::dlopen(driver, RTLD_NOW | RTLD_LOCAL);  // stays: what uses it later must find the same one
+  if (library == nullptr) return unavailable(fmt::format("no NVIDIA driver ({})", driver), "where there is one, install its driver");
+  const auto init = symbol<Init>(library, "cuInit");
+  const auto count_of = symbol<DeviceGetCount>(library, "cuDeviceGetCount");
+  const auto device_of = symbol<DeviceGet>(library, "cuDeviceGet");
+  const auto name_of = symbol<DeviceGetName>(library, "cuDeviceGetName");
+  if (init == nullptr || count_of == nullptr || device_of == nullptr || name_of == nullptr)
+    return unavailable(fmt::format("a {} without CUDA's functions", driver), "install the driver again");
+  constexpr int kNoDevice = 100;  // CUDA_ERROR_NO_DEVICE
+  const int started = init(0);
+  int count = 0;
+  if (started == kNoDevice || (started == 0 && (count_of(&count) != 0 || count <= 0)))
+    return unavailable("no GPU, only its driver", "run where there is one");
+  if (started != 0) return unavailable(fmt::format("a driver that does not start (CUDA error {})", started), "install the driver again");
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) {
+    constexpr int kMaxName = 256;
+    std::array<char, kMaxName> name{};
+    int device = 0;
+    const bool named = device_of(&device, i) == 0 && name_of(name.data(), kMaxName - 1, device) == 0;
+    names.emplace_back(named ? name.data() : "unnamed");
+  }
+  return names;
+}
+
+}  // namespace moru::runtime::tensorrt
