@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "model/formats/onnx/onnx.h"
+#include "model/formats/tflite/tflite.h"
 #include "model/ops/op.h"
 
 namespace moru::model {
@@ -89,6 +90,26 @@ TEST_P(ConvertModels, ThereAndBackAgainComputeTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Onnx, ConvertModels,
                          testing::Values("models/mnist.onnx", "models/pretrainedResnet.onnx", "models/Ultraface-RFB-320.onnx"));
+
+TEST(ConvertModels, FloatInputsBesideInt8WeightsKeepTheirBits) {
+  const char* folder = std::getenv("MORU_TEST_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "set MORU_TEST_DATA to a folder with mlperf_tiny/*.tflite";
+  const auto graph = load_tflite(Path(folder) / "mlperf_tiny/kws_ref_model_float32.tflite");
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  const auto there = to_onnx(*graph, {.exact = true});
+  ASSERT_TRUE(there.has_value()) << there.error().message;
+  const auto back = to_tflite(there->graph, {.exact = true});
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(back->graph.nodes().size(), graph->nodes().size());
+  const auto inputs = random_inputs(*graph, 1);
+  const auto expected = evaluate(*graph, inputs);
+  ASSERT_TRUE(expected.has_value()) << expected.error().message;
+  for (const Graph* other : {&there->graph, &back->graph}) {
+    const auto found = evaluate(*other, inputs);
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_TRUE(same_bits((*expected)[0], (*found)[0]));
+  }
+}
 
 }  // namespace
 }  // namespace moru::model

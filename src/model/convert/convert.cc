@@ -9,6 +9,7 @@
 #include "model/convert/quantized.h"
 #include "model/convert/rewrite.h"
 #include "model/convert/support/fuse.h"
+#include "model/convert/support/hybrid.h"
 #include "model/ops/verify.h"
 #include "model/passes/layout/cancel.h"
 #include "model/passes/pass.h"
@@ -79,6 +80,7 @@ void name_open_extents(Graph& graph) {
 Result<Converted> to_tflite(Graph graph, const ConvertOptions& options) {
   Converted out;
   MORU_RETURN_IF_ERROR(run_passes(graph, std::vector<std::string>{"fold_constants", "eliminate_identity", "fold_batch_norm"}));
+  convert::fuse_hybrid(graph);  // first, as an activation behind a layer goes into it next
   convert::fuse_for_tflite(graph);
   MORU_RETURN_IF_ERROR(convert::pairs_to_types(graph));
   MORU_RETURN_IF_ERROR(convert::fit_weights(graph, options, out.notes));

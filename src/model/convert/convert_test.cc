@@ -134,21 +134,5 @@ TEST(ToOnnx, AnOpenExtentHasANameFromInputToOutput) {
   EXPECT_EQ(to_string(*onnx->graph.value(onnx->graph.outputs[0]).type.shape), "[x_0, 3]");
 }
 
-TEST(ToOnnx, FloatInputsBesideNarrowWeightsAreNotedOrRefused) {
-  auto graph = parse(R"(graph "hybrid" {
-  input x: float32[1, 2]
-  init w: int8[3, 2] quant {scales = [0.5], zero_points = [0], axis = 0} = int8[3, 2] {1, 2, 3, -4, 5, 6}
-  y: float32[1, 3] = tflite::FULLY_CONNECTED(x, w, _)
-  output y
-})");
-  const auto converted = to_onnx(graph);
-  ASSERT_TRUE(converted.has_value()) << converted.error().message;
-  EXPECT_THAT(converted->notes,
-              testing::ElementsAre("'y': FULLY_CONNECTED rounded its float inputs to 8 bits, and now takes them as they are"));
-  const auto exact = to_onnx(std::move(graph), {.exact = true});
-  ASSERT_FALSE(exact.has_value());
-  EXPECT_THAT(exact.error().message, HasSubstr("found 8-bit weights beside float inputs"));
-}
-
 }  // namespace
 }  // namespace moru::model

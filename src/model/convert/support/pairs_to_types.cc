@@ -191,6 +191,7 @@ class Absorber {
     bool any = false;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
+      if (id != kNoValue && is_annotated(id)) return false;  // weights of a hybrid layer, which rounds its floats itself
       if (id == kNoValue || graph_.value(id).type.dtype != DType::kFloat32) continue;
       const Node* from = maker(id, "DequantizeLinear");
       const bool pair = from != nullptr && is_annotated(from->inputs[0]);

@@ -6,6 +6,7 @@
 
 #include "model/convert/rewrite.h"
 #include "model/convert/support/activation.h"
+#include "model/convert/support/hybrid.h"
 
 namespace moru::model::convert {
 namespace {
@@ -60,17 +61,7 @@ ValueId channels_first_output(Rewrite& rewrite) {
   return rewrite.value(layout::permuted(rewrite.type(rewrite.output()), channels_first(4)));
 }
 
-/// Beside weights of 8 bits TFLite rounds a layer's float inputs to 8 bits when it runs; no op of ONNX does it that way.
-Status note_float_inputs(Rewrite& rewrite) {
-  if (rewrite.type(rewrite.input(0)).dtype != DType::kFloat32 || rewrite.type(rewrite.input(1)).dtype != DType::kInt8) return {};
-  if (rewrite.options.exact) return rewrite.unsupported("8-bit weights beside float inputs", "both of one kind");
-  rewrite.notes.push_back(fmt::format("'{}': {} rounded its float inputs to 8 bits, and now takes them as they are",
-                                      rewrite.graph.value(rewrite.output()).name, rewrite.node.op));
-  return {};
-}
-
 Status convolution(Rewrite& rewrite, bool depthwise) {
-  MORU_RETURN_IF_ERROR(note_float_inputs(rewrite));
   MORU_ASSIGN_OR_RETURN(const Dims w, rewrite.dims(rewrite.input(1)));
   MORU_ASSIGN_OR_RETURN(const SymbolicShape x, rewrite.shape(rewrite.input(0)));
   if (w.size() != 4 || x.size() != 4 || !x[3].known() || !rewrite.type(rewrite.output()).shape ||
@@ -82,12 +73,13 @@ Status convolution(Rewrite& rewrite, bool depthwise) {
     return rewrite.unsupported(fmt::format("{} channels and weights {}", x[3].value, to_string(w)), "a multiple");
   const std::int64_t group = depthwise ? x[3].value : x[3].value / w[3];
   if (group != 1) attributes["group"] = group;
+  MORU_ASSIGN_OR_RETURN(const ValueId weights, product_weights(rewrite));
   std::vector<ValueId> inputs{rewrite.transpose(rewrite.input(0), channels_first(4)),
-                              rewrite.transpose(rewrite.input(1), depthwise ? layout::Perm{3, 0, 1, 2} : layout::Perm{0, 3, 1, 2})};
+                              rewrite.transpose(weights, depthwise ? layout::Perm{3, 0, 1, 2} : layout::Perm{0, 3, 1, 2})};
   if (rewrite.has_input(2)) inputs.push_back(rewrite.input(2));
   const ValueId to = channels_first_output(rewrite);
   MORU_ASSIGN_OR_RETURN(const ValueId made, before_activation(rewrite, to));
-  rewrite.add("Conv", std::move(inputs), {made}, std::move(attributes));
+  MORU_RETURN_IF_ERROR(add_product(rewrite, "Conv", inputs, made, std::move(attributes)));
   MORU_RETURN_IF_ERROR(add_activation(rewrite, made, to));
   rewrite.transpose_to(to, rewrite.output(), channels_last(4));
   return {};
@@ -114,7 +106,6 @@ Status average_pool_2d(Rewrite& rewrite) { return pool(rewrite, "AveragePool"); 
 
 /// x of any rank is seen as [..., K]; weights [N, K].
 Status fully_connected(Rewrite& rewrite) {
-  MORU_RETURN_IF_ERROR(note_float_inputs(rewrite));
   MORU_ASSIGN_OR_RETURN(const std::string format, string_attribute(rewrite.node, "weights_format", "DEFAULT"));
   if (format != "DEFAULT") return rewrite.unsupported(fmt::format("weights in the order {}", format), "DEFAULT");
   MORU_ASSIGN_OR_RETURN(const Dims w, rewrite.dims(rewrite.input(1)));
@@ -132,10 +123,11 @@ Status fully_connected(Rewrite& rewrite) {
   if (x.size() != 2) rows = rewrite.reshape(rows, {count, {w[1], {}}});
   ValueId to = rewrite.output();
   if (y.size() != 2) to = rewrite.value_like(rewrite.output(), {count, {w[0], {}}});
-  std::vector<ValueId> inputs{rows, rewrite.input(1)};
+  MORU_ASSIGN_OR_RETURN(const ValueId weights, product_weights(rewrite));
+  std::vector<ValueId> inputs{rows, weights};
   if (rewrite.has_input(2)) inputs.push_back(rewrite.input(2));
   MORU_ASSIGN_OR_RETURN(const ValueId made, before_activation(rewrite, to));
-  rewrite.add("Gemm", std::move(inputs), {made}, {{"transB", std::int64_t{1}}});
+  MORU_RETURN_IF_ERROR(add_product(rewrite, "Gemm", inputs, made, {{"transB", std::int64_t{1}}}));
   MORU_RETURN_IF_ERROR(add_activation(rewrite, made, to));
   if (to != rewrite.output()) rewrite.reshape_to(to, rewrite.output());
   return {};
@@ -151,6 +143,8 @@ Status batch_matmul(Rewrite& rewrite) {
     if (adjoint != 0 && shape.size() >= 2) std::swap(perm[shape.size() - 1], perm[shape.size() - 2]);
     inputs.push_back(rewrite.transpose(rewrite.input(i), perm));
   }
+  if (rewrite.type(rewrite.input(0)).dtype == DType::kFloat32 && rewrite.type(rewrite.input(1)).dtype != DType::kFloat32)
+    return rewrite.unsupported("a matrix of 8 bits beside float inputs", "both of one kind");
   rewrite.add("MatMul", std::move(inputs), {rewrite.output()});
   return {};
 }

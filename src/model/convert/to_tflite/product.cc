@@ -51,7 +51,11 @@ Status gemm(Rewrite& rewrite) {
     }
   }
   const ValueId made = summand == kNoValue ? rewrite.output() : rewrite.value(rewrite.type(rewrite.output()));
-  rewrite.add("FULLY_CONNECTED", {a, b, bias}, {made}, activation_of(activation));
+  Attributes attributes = activation_of(activation);
+  // Of a hybrid layer alone.
+  MORU_ASSIGN_OR_RETURN(const std::int64_t asymmetric, int_attribute(rewrite.node, "asymmetric_quantize_inputs", 0));
+  if (asymmetric != 0) attributes["asymmetric_quantize_inputs"] = asymmetric;
+  rewrite.add("FULLY_CONNECTED", {a, b, bias}, {made}, std::move(attributes));
   if (summand != kNoValue) rewrite.add("ADD", {made, summand}, {rewrite.output()});
   return {};
 }
