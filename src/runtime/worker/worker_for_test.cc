@@ -2,8 +2,6 @@
 // A worker without the rest of `moru`. With a word it misbehaves, as no backend does on purpose.
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstring>
 #include <string_view>
 
 #include "runtime/worker/serve.h"
@@ -15,7 +13,5 @@ int main(int argc, char** argv) {
     if (::write(moru::kChannel, kNonsense.data(), kNonsense.size()) < 0) return 1;
     while (true) ::pause();
   }
-  const auto status = moru::runtime::serve();
-  if (!status) std::fprintf(stderr, "%s\n", status.error().message.c_str());
-  return status ? 0 : 1;
+  return moru::runtime::serve() ? 0 : 1;
 }
