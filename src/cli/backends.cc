@@ -2,9 +2,12 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/noun.h"
+#include "cli/support/workers.h"
 #include "core/json.h"
-#include "core/text.h"
+#include "core/process.h"
 #include "runtime/backends/backend.h"
+#include "runtime/worker/backend_worker.h"
+#include "runtime/worker/requests.h"
 
 namespace moru::cli {
 namespace {
@@ -14,30 +17,36 @@ struct Flags {
   Format format = Format::kText;
 };
 
-Json row(const runtime::BackendSpec& backend) {
-  const auto info = backend.info();
-  return {{"name", backend.name}, {"doc", backend.doc}, {"available", info.available}, {"version", info.version}, {"reason", info.reason}};
+Json row(const runtime::BackendSpec& backend, const runtime::BackendInfo& info) {
+  Json json = {{"name", backend.name}, {"doc", backend.doc}};
+  json.update(runtime::to_json(info));
+  return json;
 }
 
-std::string line(const runtime::BackendSpec& backend) {
-  const auto info = backend.info();
-  return fmt::format("{:14} {:12} {}\n{}", backend.name, info.available ? info.version : "not here", backend.doc,
-                     info.available ? "" : fmt::format("{:27} {}\n", "", info.reason));
+std::string lines(const runtime::BackendSpec& backend, const runtime::BackendInfo& info) {
+  constexpr int kIndent = 27;
+  std::string text = fmt::format("{:14} {:12} {}\n", backend.name, info.available ? info.version : "not here", backend.doc);
+  if (!info.available) text += fmt::format("{:{}} {}\n", "", kIndent, info.reason);
+  for (const auto& device : info.devices) text += fmt::format("{:{}} {}: {}\n", "", kIndent, device.name, device.doc);
+  return text;
+}
+
+Result<std::vector<const runtime::BackendSpec*>> chosen(const std::string& name) {
+  const auto all = runtime::all_backends();
+  if (name.empty()) return std::vector(all.begin(), all.end());
+  MORU_ASSIGN_OR_RETURN(const auto choice, runtime::choose_backend(name));
+  return std::vector{choice.backend};
 }
 
 Outcome run_backends(const Flags& flags) {
-  std::vector<std::string> names;
+  MORU_ASSIGN_OR_RETURN(const auto backends, chosen(flags.name));
+  const auto infos = runtime::probe_backends(backends, own_worker());
+  if (stop_requested()) return kInterrupted;
   std::string text;
   Json rows = Json::array();
-  for (const runtime::BackendSpec* backend : runtime::all_backends()) {
-    names.emplace_back(backend->name);
-    if (!flags.name.empty() && flags.name != backend->name) continue;
-    rows.push_back(row(*backend));
-    text += line(*backend);
-  }
-  if (rows.empty()) {
-    return fail(ErrorCode::kNotFound, fmt::format("backends: found unknown name '{}'{}, expected one of {}", flags.name,
-                                                  did_you_mean(flags.name, names), fmt::join(names, ", ")));
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    rows.push_back(row(*backends[i], infos[i]));
+    text += lines(*backends[i], infos[i]);
   }
   if (flags.format == Format::kJson) {
     print_json(flags.name.empty() ? rows : rows[0]);

@@ -1,185 +1,201 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <optional>
+#include <charconv>
 
 #include "cli/noun.h"
 #include "cli/support/models.h"
+#include "cli/support/workers.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/process.h"
 #include "core/text.h"
 #include "runtime/backends/backend.h"
-#include "runtime/measure/compare.h"
-#include "runtime/measure/latency.h"
+#include "runtime/benchmark/benchmark.h"
+#include "runtime/benchmark/choices.h"
+#include "runtime/benchmark/page.h"
 #include "runtime/measure/machine.h"
 
 namespace moru::cli {
 namespace {
 
-constexpr std::string_view kOracle = "reference";
+constexpr std::string_view kAuto = "auto";
 
 struct Flags {
   std::vector<std::string> models;
   std::string backends = "all";
-  int threads = 1;
-  std::int64_t batch = 1;
+  std::string threads = "1";
+  std::string batches = "1";
+  std::vector<std::string> dims;
   double seconds = 1.0;
+  double limit = 60.0;
+  std::int64_t samples = 8;
   std::uint64_t seed = 1;
+  bool fresh = false;
+  std::string html;
+  LoadFlags load;
   Format format = Format::kText;
 };
 
-/// One model on one backend.
-struct Row {
-  std::string model;
-  std::string backend;
-  std::optional<Error> error;  ///< why there are no figures
-  std::uint64_t size_bytes = 0;
-  double load_ms = 0.0;
-  runtime::Latency latency;
-  runtime::Difference difference;  ///< from the reference backend
-  bool compared = false;
-  std::string not_compared = {};  ///< why not
-};
+/// "1,2,4"; each once.
+template <class T>
+Result<std::vector<T>> numbers(std::string_view list, std::string_view option, T most) {
+  std::vector<T> all;
+  for (const auto part : split(list, ',')) {
+    const auto word = trim(part);
+    T value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (error != std::errc() || end != word.data() + word.size() || value < 1 || value > most) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: found {}, expected numbers from 1 to {} with commas between", option, in_quotes(list), most));
+    }
+    if (std::ranges::find(all, value) == all.end()) all.push_back(value);
+  }
+  return all;
+}
 
 Result<std::vector<std::string>> chosen_backends(const std::string& list) {
-  std::vector<std::string> known;
-  for (const runtime::BackendSpec* backend : runtime::all_backends()) known.emplace_back(backend->name);
-  if (list == "all") return known;
   std::vector<std::string> chosen;
+  if (list == "all" || list == kAuto) {
+    for (const runtime::BackendSpec* backend : runtime::all_backends()) chosen.emplace_back(backend->name);
+    return chosen;
+  }
   for (const auto part : split(list, ',')) {
-    const std::string name(trim(part));
-    if (runtime::find_backend(name) == nullptr) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("--backend: found '{}'{}, expected all, or some of {} with commas between", name,
-                                                           did_you_mean(name, known), fmt::join(known, ", ")));
-    }
-    chosen.push_back(name);
+    MORU_ASSIGN_OR_RETURN(const auto choice, runtime::choose_backend(trim(part)));
+    if (std::ranges::find(chosen, trim(part)) == chosen.end()) chosen.emplace_back(trim(part));
   }
   return chosen;
 }
 
-runtime::LatencyOptions measuring(double seconds) {
-  const auto time = static_cast<TimeNs>(seconds * static_cast<double>(kSecond));
-  return {.warmup_runs = 10, .min_runs = 30, .min_time = time, .max_runs = 200'000, .max_time = std::max(time, 10 * time)};
+Result<runtime::BenchmarkOptions> options_of(const Flags& flags) {
+  constexpr int kMostThreads = 1024;
+  constexpr std::int64_t kMostBatch = 1'000'000;
+  runtime::BenchmarkOptions options;
+  options.program = own_worker();
+  MORU_ASSIGN_OR_RETURN(options.backends, chosen_backends(flags.backends));
+  MORU_ASSIGN_OR_RETURN(options.threads, numbers<int>(flags.threads, "--threads", kMostThreads));
+  MORU_ASSIGN_OR_RETURN(options.batches, numbers<std::int64_t>(flags.batches, "--batch", kMostBatch));
+  MORU_ASSIGN_OR_RETURN(auto binding, dim_binding({.batch = 1, .dims = flags.dims}));
+  options.dims = std::move(binding.named);
+  options.min_time = static_cast<TimeNs>(flags.seconds * static_cast<double>(kSecond));
+  options.limit = static_cast<TimeNs>(flags.limit * static_cast<double>(kSecond));
+  options.samples = flags.samples;
+  options.seed = flags.seed;
+  return options;
 }
 
-struct Oracle {
-  std::vector<model::Tensor> inputs;
-  std::vector<model::Tensor> outputs;
+/// All of them first, so that a wrong name is told before anything is measured.
+Result<std::vector<runtime::BenchmarkModel>> read_models(const Flags& flags) {
+  MORU_ASSIGN_OR_RETURN(const auto options, load_options(flags.load));
+  std::vector<runtime::BenchmarkModel> models;
+  for (const auto& path : flags.models) {
+    MORU_ASSIGN_OR_RETURN_IN("bench", auto bytes, backend_bytes(path, options));
+    models.push_back({path, std::move(bytes)});
+  }
+  return models;
+}
+
+struct Findings {
+  std::vector<runtime::BenchmarkRow> rows;
+  std::vector<std::string> notes;
 };
 
-/// What the reference backend answers to seeded inputs; every other answer is compared with it.
-Result<Oracle> ask_oracle(std::string_view onnx, const Flags& flags) {
-  MORU_ASSIGN_OR_RETURN(const auto session, runtime::load_session(kOracle, onnx));
-  Rng rng(flags.seed);
-  Oracle oracle;
-  MORU_ASSIGN_OR_RETURN(oracle.inputs, runtime::random_inputs(session->inputs(), flags.batch, rng));
-  MORU_ASSIGN_OR_RETURN(oracle.outputs, session->run_once(oracle.inputs));
-  return oracle;
-}
-
-Status bench_one(std::string_view onnx, const Flags& flags, const Result<Oracle>& oracle, Row* row) {
-  // The library is loaded once a process; its time is not the model's.
-  runtime::find_backend(row->backend)->info();
-  Clock& clock = system_clock();
-  const TimeNs before = clock.steady_now();
-  MORU_ASSIGN_OR_RETURN(const auto session, runtime::load_session(row->backend, onnx, {.threads = flags.threads}));
-  row->load_ms = static_cast<double>(clock.steady_now() - before) / 1e6;
-  Rng rng(flags.seed);
-  MORU_ASSIGN_OR_RETURN(const auto inputs, runtime::random_inputs(session->inputs(), flags.batch, rng));
-  std::vector<model::Tensor> outputs;
-  MORU_ASSIGN_OR_RETURN(row->latency, runtime::measure_session(*session, inputs, measuring(flags.seconds), &outputs));
-  if (!oracle) {
-    row->not_compared = oracle.error().message;
+Status measure(const runtime::BenchmarkModel& model, const Flags& flags, const runtime::BenchmarkOptions& options, Findings* findings) {
+  if (flags.backends != kAuto) {
+    MORU_ASSIGN_OR_RETURN_IN("bench", auto rows, runtime::benchmark(model, options));
+    std::ranges::move(rows, std::back_inserter(findings->rows));
     return {};
   }
-  MORU_ASSIGN_OR_RETURN_IN("compare with reference", row->difference, runtime::compare_all(oracle->outputs, outputs));
-  row->compared = true;
-  return {};
-}
-
-Json to_json(const Row& row) {
-  Json json = {{"model", row.model}, {"backend", row.backend}};
-  if (row.error) {
-    json["error"] = row.error->message;
-    return json;
-  }
-  json["size_bytes"] = row.size_bytes;
-  json["load_ms"] = row.load_ms;
-  json["latency"] = runtime::to_json(row.latency);
-  json["nmse"] = row.compared ? Json(row.difference.nmse) : Json(nullptr);
-  if (!row.compared) json["not_compared"] = row.not_compared;
-  json["max_error"] = row.compared ? Json(row.difference.max_error) : Json(nullptr);
-  return json;
-}
-
-std::string to_text(const Row& row, std::size_t width) {
-  if (row.error) return fmt::format("{:{}} {:14} {}\n", row.model, width, row.backend, row.error->message);
-  return fmt::format("{:{}} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9.1f} {:>9}\n", row.model, width, row.backend,
-                     human_duration_ns(row.latency.min), human_duration_ns(row.latency.p50), human_duration_ns(row.latency.p90),
-                     human_duration_ns(row.latency.p99), row.latency.runs, row.load_ms,
-                     row.compared ? fmt::format("{:.1e}", row.difference.nmse) : "-");
-}
-
-Status bench_model(const std::string& path, const std::vector<std::string>& backends, const Flags& flags, Progress* progress,
-                   std::vector<Row>* rows) {
-  MORU_ASSIGN_OR_RETURN(const auto onnx, backend_bytes(path));
-  const auto oracle = ask_oracle(onnx, flags);
-  for (const auto& backend : backends) {
-    Row row{.model = path, .backend = backend, .error = {}, .size_bytes = onnx.size(), .latency = {}, .difference = {}, .not_compared = {}};
-    progress->update(rows->size(), fmt::format("{} on {}", row.model, backend));
-    if (const auto status = bench_one(onnx, flags, oracle, &row); !status) row.error = status.error();
-    rows->push_back(std::move(row));
+  runtime::AutoOptions how;
+  how.fresh = flags.fresh;
+  MORU_ASSIGN_OR_RETURN_IN("bench", auto choices, runtime::choose_fastest(model, options, how));
+  for (auto& choice : choices) {
+    findings->notes.push_back(fmt::format("{}, {} thread{}, batch {}: {}{}", model.name, choice.row.threads,
+                                          choice.row.threads == 1 ? "" : "s", choice.row.batch, choice.note,
+                                          choice.remembered ? "; --fresh measures anew" : ""));
+    findings->rows.push_back(std::move(choice.row));
   }
   return {};
 }
 
-void print(const std::vector<Row>& rows, const Flags& flags) {
+Result<Findings> measure_all(const Flags& flags, const std::vector<runtime::BenchmarkModel>& models, runtime::BenchmarkOptions options) {
+  const auto combinations = models.size() * options.backends.size() * options.threads.size() * options.batches.size();
+  Progress progress("bench", combinations * static_cast<std::size_t>(runtime::slices_of(options)));
+  std::uint64_t done = 0;
+  options.progress = [&](std::int64_t slices, std::string_view note) {
+    done += static_cast<std::uint64_t>(slices);
+    progress.update(done, note);
+  };
+  Findings findings;
+  for (const auto& model : models) MORU_RETURN_IF_ERROR(measure(model, flags, options, &findings));
+  return findings;
+}
+
+std::string how(const Flags& flags) {
+  return fmt::format("warmed up, then at least 30 runs and {:g} s each in turns of {}", flags.seconds, fmt::format("seed {}", flags.seed));
+}
+
+Status print(const Findings& findings, const Flags& flags) {
   const auto machine = runtime::describe_machine();
+  if (!flags.html.empty()) {
+    const runtime::PageFacts facts{
+        .machine = machine, .version = MORU_VERSION, .when = format_utc(system_clock().wall_now()), .how = how(flags)};
+    MORU_RETURN_IF_ERROR_IN("bench", write_file_atomic(flags.html, runtime::to_page(findings.rows, facts)));
+  }
   if (flags.format == Format::kJson) {
-    Json results = Json::array();
-    for (const auto& row : rows) results.push_back(to_json(row));
-    print_json(
-        {{"machine", runtime::to_json(machine)}, {"threads", flags.threads}, {"batch", flags.batch}, {"results", std::move(results)}});
-    return;
+    Json rows = Json::array();
+    for (const auto& row : findings.rows) rows.push_back(runtime::to_json(row));
+    print_json(rows);
+    for (const auto& note : findings.notes) say("moru: bench: " + note);
+    return {};
   }
-  std::string text =
-      fmt::format("{}; {} thread{}, batch {}\n", runtime::to_string(machine), flags.threads, flags.threads == 1 ? "" : "s", flags.batch);
-  std::size_t width = 5;
-  for (const auto& row : rows) width = std::max(width, row.model.size());
-  text += fmt::format("{:{}} {:14} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "model", width, "backend", "min", "p50", "p90", "p99",
-                      "runs", "load ms", "nmse");
-  for (const auto& row : rows) text += to_text(row, width);
-  for (const auto& row : rows) {
-    if (!row.not_compared.empty()) text += fmt::format("{} on {} was not compared: {}\n", row.model, row.backend, row.not_compared);
-  }
+  std::string text = fmt::format("{}; {}\n{}", runtime::to_string(machine), how(flags), runtime::to_table(findings.rows));
+  for (const auto& note : findings.notes) text += note + "\n";
+  if (!flags.html.empty()) text += fmt::format("written to {}\n", flags.html);
   print_text(text);
+  return {};
 }
 
 Outcome run_bench(const Flags& flags) {
-  MORU_ASSIGN_OR_RETURN(const auto backends, chosen_backends(flags.backends));
-  std::vector<Row> rows;
-  {
-    Progress progress("bench", flags.models.size() * backends.size());
-    for (const auto& path : flags.models) MORU_RETURN_IF_ERROR_IN("bench", bench_model(path, backends, flags, &progress, &rows));
-  }
-  print(rows, flags);
-  const bool any = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.error; });
-  if (any) return kDone;
-  return fail(rows.front().error->in(rows.front().model));
+  MORU_ASSIGN_OR_RETURN(const auto options, options_of(flags));
+  MORU_ASSIGN_OR_RETURN(const auto models, read_models(flags));
+  MORU_ASSIGN_OR_RETURN(const auto findings, measure_all(flags, models, options));
+  MORU_RETURN_IF_ERROR(print(findings, flags));
+  const auto& rows = findings.rows;
+  if (std::ranges::any_of(rows, [](const auto& row) { return row.ok; })) return kDone;
+  return fail(rows[0].code.value_or(ErrorCode::kInternal),
+              fmt::format("bench: {} on {}: {}", rows[0].model, rows[0].backend, rows[0].reason));
 }
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
   app.add_option("models", flags.models, "Models (.onnx, .tflite, .graph)")->required();
-  app.add_option("--backend", flags.backends, "all, or names with commas between")->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads of each backend")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--batch", flags.batch, "Extent of symbolic dimensions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  app.add_option("--backend", flags.backends,
+                 "all; auto: the fastest that is right, remembered; or names (NAME or NAME:DEVICE) with commas")
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads of each backend; several with commas")->capture_default_str();
+  app.add_option("--batch", flags.batches, "Extent of every dimension that a model leaves open; several with commas")
+      ->capture_default_str();
+  app.add_option("--dim", flags.dims, "NAME=N: extent of the dimension of that name; may come again");
   app.add_option("--seconds", flags.seconds, "Time for each measurement, at least")->check(CLI::Range(0.01, 3600.0))->capture_default_str();
-  app.add_option("--seed", flags.seed, "Of the random inputs")->capture_default_str();
+  app.add_option("--limit", flags.limit,
+                 "Seconds for loading, for one run, for all runs of a slow backend, and for the reference's answers")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
+  app.add_option("--samples", flags.samples, "Random inputs whose answers are compared with the reference's")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_option("--seed", flags.seed, "Of the random inputs and of the order of turns")->capture_default_str();
+  app.add_flag("--fresh", flags.fresh, "With --backend auto: measure again what is remembered");
+  app.add_option("--html", flags.html, "Write a page with plots to this file");
+  add_load_options(app, &flags.load);
   add_format_option(app, &flags.format);
   app.footer(
-      "Wall time of one inference on random inputs; nmse is the normalised squared distance from the reference backend's answer.\n"
-      "Example:\n  moru bench model.onnx --backend onnxruntime --threads 1 --format json");
+      "Each backend runs in a process of its own; they take turns, never two at once. Figures are the wall time of one inference on "
+      "random\n"
+      "inputs; memory is the peak over the process before the backend's library came; nmse is the distance from the reference's answers.\n"
+      "Examples:\n  moru bench model.onnx --backend all --threads 1,2 --html bench.html\n  moru bench model.onnx --backend auto --format "
+      "json");
   app.callback([run] { *run = [] { return run_bench(flags); }; });
 }
 
@@ -187,6 +203,6 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
 
 extern const NounSpec kNoun_bench;
 const NounSpec kNoun_bench{
-    .name = "bench", .doc = "Latency, load time and agreement of models on the backends of this machine", .add = add};
+    .name = "bench", .doc = "How fast models are on the backends of this machine, what they take, and whether they are right", .add = add};
 
 }  // namespace moru::cli

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands that look at the machine and its backends: moru backends, moru doctor, moru bench.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <csignal>
 
 #include "cli/noun.h"
 #include "core/json.h"
 #include "core/process.h"
+#include "core/text.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "model/ops/verify.h"
@@ -49,11 +51,16 @@ class MachineCommands : public testing::Test {
     EXPECT_TRUE(model::save_onnx(graph, at("net.onnx")).has_value());
     return at("net.onnx").string();
   }
-  static Json row_of(const Json& rows, const char* key, const char* value) {
-    const auto row = std::ranges::find_if(rows, [&](const Json& one) { return one[key] == value; });
-    EXPECT_TRUE(row != rows.end()) << value;
-    return row == rows.end() ? Json() : *row;
+  /// The object of a list whose "name" or "backend" is this.
+  static Json named(const Json& list, std::string_view key, std::string_view name) {
+    for (const auto& one : list) {
+      if (one[std::string(key)] == name) return one;
+    }
+    ADD_FAILURE() << name << " is not in " << list;
+    return {};
   }
+  /// From now on ONNX Runtime's library is one that does harm.
+  void use_hostile(std::string_view kind) { environment_[1].second = fmt::format("{}/{}", MORU_HOSTILE, kind); }
   /// From now on the first ONNX Runtime that is found is no library.
   void break_runtime() {
     ASSERT_TRUE(make_folders(at("broken")).has_value());
@@ -65,15 +72,40 @@ class MachineCommands : public testing::Test {
   std::vector<std::pair<std::string, std::string>> environment_;
 };
 
-TEST_F(MachineCommands, BackendsListsNamesAndVersions) {
+TEST_F(MachineCommands, BackendsListsNamesVersionsAndDevices) {
   const auto rows = json({"backends"}, kDone);
-  const auto runtime = row_of(rows, "name", "onnxruntime");
-  EXPECT_EQ(runtime["available"], true);
-  EXPECT_THAT(runtime["version"].get<std::string>(), testing::StartsWith("1."));
-  EXPECT_EQ(row_of(rows, "name", "reference")["available"], true);
+  const auto row = named(rows, "name", "onnxruntime");
+  EXPECT_EQ(row["available"], true);
+  EXPECT_THAT(row["version"].get<std::string>(), testing::StartsWith("1."));
+  EXPECT_EQ(row["devices"][0]["name"], "cpu");
+  EXPECT_EQ(named(rows, "name", "reference")["available"], true);
   EXPECT_EQ(json({"backends", "reference"}, kDone)["name"], "reference");
   EXPECT_EQ(moru({"backends", "referense"}).status.code, kUsage);
   EXPECT_THAT(moru({"backends"}).output, HasSubstr("reference"));
+}
+
+TEST_F(MachineCommands, ALibraryThatCrashesAtLoadIsOneSentence) {
+  use_hostile("crash");
+  const auto row = json({"backends", "onnxruntime"}, kDone);
+  EXPECT_EQ(row["available"], false);
+  EXPECT_THAT(row["reason"].get<std::string>(), HasSubstr("signal 11 (SIGSEGV) while loading its library"));
+  const auto run = moru({"doctor"});
+  EXPECT_EQ(run.status.code, kMissing);
+  EXPECT_THAT(run.output, HasSubstr("signal 11 (SIGSEGV)"));
+  EXPECT_THAT(run.output, HasSubstr("ok       backend reference"));
+}
+
+TEST_F(MachineCommands, ALibraryThatPrintsSpoilsNoJson) {
+  use_hostile("print");
+  EXPECT_EQ(json({"backends", "onnxruntime"}, kDone)["available"], false);
+  const auto rows = json({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02"}, kDone);
+  EXPECT_EQ(named(rows, "backend", "onnxruntime")["ok"], false);
+  EXPECT_EQ(named(rows, "backend", "reference")["ok"], true);
+}
+
+TEST_F(MachineCommands, TheWorkerIsNotForPeople) {
+  EXPECT_THAT(moru({"--help"}).output, testing::Not(HasSubstr("worker")));
+  EXPECT_EQ(moru({"worker"}).status.code, kUsage);
 }
 
 TEST_F(MachineCommands, BrokenLibraryIsNamedWithItsReason) {
@@ -97,6 +129,7 @@ TEST_F(MachineCommands, DoctorDescribesTheMachineAndWhatIsThere) {
   }
   EXPECT_THAT(names,
               testing::IsSupersetOf({"backend onnxruntime", "backend reference", "mosquitto", "dataset fashion-mnist", "MORU_HOME"}));
+  EXPECT_THAT(named(report["findings"], "name", "backend reference")["found"].get<std::string>(), HasSubstr("on cpu"));
   EXPECT_EQ(run.status.code, complete ? kDone : kMissing);
 }
 
@@ -116,34 +149,97 @@ TEST_F(MachineCommands, DoctorNamesAHomeThatCannotBeMade) {
 }
 
 TEST_F(MachineCommands, BenchMeasuresEachBackendAndComparesItsAnswer) {
-  const auto report = json({"bench", model(), "--backend", "all", "--seconds", "0.02", "--batch", "3"}, kDone);
-  EXPECT_EQ(report["batch"], 3);
-  EXPECT_TRUE(report["machine"].contains("cpu"));
-  ASSERT_GE(report["results"].size(), 2U);
-  for (const auto& row : report["results"]) {
-    EXPECT_FALSE(row.contains("error")) << row;
-    EXPECT_GE(row["latency"]["runs"].get<int>(), 30);
-    EXPECT_GT(row["latency"]["min_us"].get<double>(), 0.0);
-    EXPECT_LE(row["latency"]["min_us"].get<double>(), row["latency"]["p50_us"].get<double>());
-    EXPECT_LE(row["latency"]["p50_us"].get<double>(), row["latency"]["p99_us"].get<double>());
+  const auto rows =
+      json({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02", "--batch", "3", "--threads", "1,2"}, kDone);
+  ASSERT_TRUE(rows.is_array());
+  ASSERT_EQ(rows.size(), 4U);
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.dump());
+    EXPECT_EQ(row["model"], at("net.onnx").string());
+    EXPECT_EQ(row["ok"], true);
+    EXPECT_EQ(row["batch"], 3);
+    EXPECT_EQ(row["device"], "cpu");
+    EXPECT_GE(row["runs"].get<int>(), 30);
+    EXPECT_GT(row["min_us"].get<double>(), 0.0);
+    EXPECT_LE(row["min_us"].get<double>(), row["p50_us"].get<double>());
+    EXPECT_LE(row["p50_us"].get<double>(), row["p99_us"].get<double>());
     EXPECT_GT(row["load_ms"].get<double>(), 0.0);
+    EXPECT_GT(row["peak_rss_bytes"].get<std::int64_t>(), 0);
     EXPECT_LT(row["nmse"].get<double>(), 1e-10);  // float sums of four terms
-    EXPECT_EQ(row["size_bytes"], std::filesystem::file_size(at("net.onnx")));
+  }
+  EXPECT_EQ(rows[2]["threads"], 2);
+}
+
+TEST_F(MachineCommands, BenchOfAllHasARowForEachBackend) {
+  const auto backends = json({"backends"}, kDone);
+  const auto rows = json({"bench", model(), "--seconds", "0.02"}, kDone);
+  ASSERT_EQ(rows.size(), backends.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i]["backend"], backends[i]["name"]);
+    EXPECT_NE(rows[i]["ok"].get<bool>(), rows[i]["p50_us"].is_null()) << rows[i];
   }
 }
 
 TEST_F(MachineCommands, BenchGoesOnWhenOneBackendCannot) {
   break_runtime();
-  const auto report = json({"bench", model(), "--seconds", "0.02"}, kDone);
-  EXPECT_THAT(row_of(report["results"], "backend", "onnxruntime")["error"].get<std::string>(), HasSubstr("cannot be loaded"));
-  EXPECT_FALSE(row_of(report["results"], "backend", "reference").contains("error"));
+  const auto rows = json({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02"}, kDone);
+  EXPECT_THAT(rows[0]["reason"].get<std::string>(), HasSubstr("cannot be loaded"));
+  EXPECT_TRUE(rows[0]["p50_us"].is_null());
+  EXPECT_EQ(rows[1]["ok"], true);
   EXPECT_EQ(moru({"bench", model(), "--backend", "onnxruntime", "--seconds", "0.02"}).status.code, kMissing);
 }
 
-TEST_F(MachineCommands, BenchRefusesWrongNamesAndFiles) {
+TEST_F(MachineCommands, BenchWritesATableAndAPage) {
+  const auto run =
+      moru({"bench", model(), "--backend", "reference", "--seconds", "0.02", "--seed", "5", "--html", at("page.html").string()});
+  EXPECT_EQ(run.status.code, kDone);
+  EXPECT_THAT(run.output, HasSubstr("seed 5"));
+  EXPECT_THAT(run.output, HasSubstr("reference"));
+  EXPECT_THAT(run.output, HasSubstr("written to "));
+  EXPECT_THAT(read_file(at("page.html")).value_or(""), HasSubstr("<svg"));
+}
+
+TEST_F(MachineCommands, BenchRemembersWhatAutoFound) {
+  const auto path = model();
+  EXPECT_EQ(moru({"model", "run", path, "--random", "1", "--backend", "auto"}).status.code, kUsage);
+  const auto first = json({"bench", path, "--backend", "auto", "--seconds", "0.02"}, kDone);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_NE(first[0]["backend"], "reference");
+  EXPECT_EQ(json({"bench", path, "--backend", "auto", "--seconds", "0.02"}, kDone), first);
+  EXPECT_THAT(moru({"bench", path, "--backend", "auto", "--seconds", "0.02"}).output, HasSubstr("is remembered since"));
+  EXPECT_THAT(moru({"bench", path, "--backend", "auto", "--seconds", "0.02", "--fresh"}).output, HasSubstr("is the fastest of"));
+  EXPECT_EQ(json({"model", "run", path, "--random", "1", "--backend", "auto"}, kDone)["backend"], first[0]["backend"]);
+}
+
+TEST_F(MachineCommands, BenchEndsWithItsChildrenWhenItIsInterrupted) {
+  auto bench = Process::start({.arguments = {MORU_PROGRAM, "bench", model(), "--backend", "reference", "--seconds", "3000"},
+                               .environment = environment_,
+                               .output_file = at("out"),
+                               .working_folder = {}});
+  ASSERT_TRUE(bench.has_value());
+  const auto child_of = [&] {
+    const Path file = fmt::format("/proc/{0}/task/{0}/children", bench->pid());
+    return std::string(trim(read_file(file).value_or("")));
+  };
+  const TimeNs deadline = system_clock().steady_now() + 30 * kSecond;
+  while (child_of().empty() && system_clock().steady_now() < deadline) ::usleep(1000);
+  const Path child = "/proc/" + child_of();
+  ASSERT_NE(child, "/proc/");
+  bench->send_signal(SIGINT);
+  const auto status = bench->wait_for(30 * kSecond);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(status->code, kInterrupted);
+  EXPECT_FALSE(std::filesystem::exists(child));
+}
+
+TEST_F(MachineCommands, BenchRefusesWrongNamesFilesAndNumbers) {
   EXPECT_EQ(moru({"bench", model(), "--backend", "onnx"}).status.code, kUsage);
   EXPECT_EQ(moru({"bench", at("none.onnx").string()}).status.code, kUsage);
-  EXPECT_EQ(moru({"bench", model(), "--threads", "0"}).status.code, kUsage);
+  for (const char* threads : {"0", "1,,2", "two", "4000", "1x"}) {
+    EXPECT_EQ(moru({"bench", model(), "--threads", threads}).status.code, kUsage) << threads;
+  }
+  EXPECT_EQ(moru({"bench", model(), "--batch", "-1"}).status.code, kUsage);
+  EXPECT_EQ(moru({"bench", model(), "--dim", "N"}).status.code, kUsage);
   EXPECT_EQ(moru({"bench"}).status.code, kUsage);
 }
 

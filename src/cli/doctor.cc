@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/noun.h"
+#include "cli/support/workers.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/process.h"
@@ -10,6 +11,7 @@
 #include "forge/data/dataset.h"
 #include "runtime/backends/backend.h"
 #include "runtime/measure/machine.h"
+#include "runtime/worker/backend_worker.h"
 
 namespace moru::cli {
 namespace {
@@ -22,11 +24,17 @@ struct Finding {
   std::string to_do;  ///< how to get it
 };
 
-Finding find_backend_here(const runtime::BackendSpec& backend) {
-  const auto info = backend.info();
+/// "1.32.0 on cpu, gpu.0"
+std::string with_devices(const runtime::BackendInfo& info) {
+  std::vector<std::string> names;
+  for (const auto& device : info.devices) names.push_back(device.name);
+  return names.empty() ? info.version : fmt::format("{} on {}", info.version, fmt::join(names, ", "));
+}
+
+Finding finding_of(const runtime::BackendSpec& backend, const runtime::BackendInfo& info) {
   return {.name = fmt::format("backend {}", backend.name),
           .present = info.available,
-          .found = info.version,
+          .found = with_devices(info),
           .needed_for = "running models",
           .to_do = info.reason};
 }
@@ -70,7 +78,9 @@ Finding check_home() {
 
 std::vector<Finding> look() {
   std::vector<Finding> findings;
-  for (const runtime::BackendSpec* backend : runtime::all_backends()) findings.push_back(find_backend_here(*backend));
+  const auto backends = runtime::all_backends();
+  const auto infos = runtime::probe_backends(backends, own_worker());
+  for (std::size_t i = 0; i < backends.size(); ++i) findings.push_back(finding_of(*backends[i], infos[i]));
   findings.push_back(find_broker());
   findings.push_back(find_dataset());
   findings.push_back(check_home());
@@ -103,6 +113,7 @@ std::string to_text(const runtime::Machine& machine, const std::vector<Finding>&
 Outcome run_doctor(Format format) {
   const auto machine = runtime::describe_machine();
   const auto findings = look();
+  if (stop_requested()) return kInterrupted;
   if (format == Format::kJson) {
     print_json(to_json(machine, findings));
   } else {

@@ -178,6 +178,7 @@ std::string plot_style() {
 .plot .mark-label{fill:var(--plot-mark);font-size:11px}.plot .legend{fill:var(--plot-ink)}
 .plot .line.s0{stroke:var(--s0)}.plot .line.s1{stroke:var(--s1)}.plot .line.s2{stroke:var(--s2)}.plot .line.s3{stroke:var(--s3)}.plot .line.s4{stroke:var(--s4)}.plot .line.s5{stroke:var(--s5)}
 .plot .dot.s0,.plot .key.s0{fill:var(--s0)}.plot .dot.s1,.plot .key.s1{fill:var(--s1)}.plot .dot.s2,.plot .key.s2{fill:var(--s2)}.plot .dot.s3,.plot .key.s3{fill:var(--s3)}.plot .dot.s4,.plot .key.s4{fill:var(--s4)}.plot .dot.s5,.plot .key.s5{fill:var(--s5)}
+.plot .bar.fine{fill:var(--s0)}.plot .whisker{stroke:var(--plot-ink);fill:none;stroke-width:1.5}
 .plot .interval{stroke-width:3}.plot .good{stroke:var(--s2);fill:var(--s2)}.plot .bad{stroke:var(--plot-mark);fill:var(--plot-mark)}
 </style>
 )";
@@ -226,6 +227,45 @@ std::string draw_intervals(const std::string& title, const std::string& x_title,
     svg += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{}\" r=\"5\"/>\n", look, x.place(row.middle), y);
   }
   return svg + draw_marks(marks, x, kTop, bottom) + "</svg>\n";
+}
+
+std::string draw_bars(const std::string& title, const std::string& x_title, const std::vector<PlotBar>& bars) {
+  constexpr double kRow = 26;
+  constexpr double kBar = 14;
+  constexpr double kLetter = 6.6;  // of 12 units of height
+  constexpr double kRoom = 2.0;    // for whiskers: a single outlier must not make dots of the bars
+  double longest = 0;
+  double furthest = 0;
+  std::size_t label = 0;
+  std::size_t note = 0;
+  for (const auto& bar : bars) {
+    longest = std::max(longest, bar.value);
+    furthest = std::max({furthest, bar.value, bar.whisker});
+    label = std::max(label, bar.label.size());
+    note = std::max(note, bar.note.size());
+  }
+  const double left = 16 + kLetter * static_cast<double>(std::min<std::size_t>(label, 40));
+  const double bottom = kTop + kRow * static_cast<double>(bars.size()) + 8;
+  const double notes = kWidth - kRight - kLetter * static_cast<double>(note);
+  const double limit = std::min(furthest, kRoom * longest);
+  const Scale x({}, 0.0, limit, left, notes - 14);
+  std::string svg = open_svg(title, bottom + kBottom) + draw_x_axis(x, x_title, kTop, bottom);
+  for (std::size_t i = 0; i < bars.size(); ++i) {
+    const auto& bar = bars[i];
+    const double y = kTop + kRow * (static_cast<double>(i) + 0.5) + 4;
+    const double end = x.place(bar.value);
+    const double whisker = std::max(end, x.place(bar.whisker));
+    svg += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", left - 8, y + 4,
+                       escape_html(bar.label));
+    svg += fmt::format("<rect class=\"bar {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" rx=\"2\"/>",
+                       bar.good ? "fine" : "bad", left, y - kBar / 2, std::max(end - left, 1.0), kBar);
+    if (whisker > end) svg += fmt::format("<path class=\"whisker\" d=\"M{:.1f} {:.1f}H{:.1f}", end, y, whisker);
+    // A stop at its end; where it goes on beyond the plot, the head of an arrow.
+    if (whisker > end && bar.whisker <= limit) svg += fmt::format("M{:.1f} {:.1f}V{:.1f}\"/>", whisker, y - 4, y + 4);
+    if (whisker > end && bar.whisker > limit) svg += "m-5 -4l5 4l-5 4\"/>";
+    svg += fmt::format("<text class=\"legend\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", notes, y + 4, escape_html(bar.note));
+  }
+  return svg + "</svg>\n";
 }
 
 }  // namespace moru

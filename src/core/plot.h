@@ -33,6 +33,15 @@ struct PlotInterval {
   bool good = true;
 };
 
+/// A horizontal bar from 0 to a value, with a whisker that ends beyond it.
+struct PlotBar {
+  std::string label;
+  double value = 0.0;
+  double whisker = 0.0;  ///< where it ends; at or below the value: none
+  std::string note;      ///< the value as people read it, written at the bar
+  bool good = true;
+};
+
 struct PlotAxis {
   std::string title;
   std::optional<double> min = std::nullopt;
@@ -58,6 +67,9 @@ std::string draw_plot(const Plot& plot);
 /// Intervals, one a row, with vertical marks (limits).
 std::string draw_intervals(const std::string& title, const std::string& x_title, const std::vector<PlotInterval>& intervals,
                            const std::vector<PlotMark>& marks);
+
+/// Bars, one a row, from 0 on; notes at the right edge. A whisker beyond twice the longest bar ends as an arrow.
+std::string draw_bars(const std::string& title, const std::string& x_title, const std::vector<PlotBar>& bars);
 
 /// Text made safe inside HTML and attribute values.
 std::string escape_html(std::string_view text);

@@ -60,6 +60,7 @@ struct ChildPlan {
   const char* folder;  ///< null: the parent's
   int out;             ///< becomes stdout; -1: inherited
   int err;             ///< becomes stderr; -1: inherited
+  int channel;         ///< becomes kChannel; -1: none
   int report;          ///< where errno goes when the program cannot be started; closed by a successful exec
   pid_t parent;
 };
@@ -70,9 +71,14 @@ struct ChildPlan {
   ::_exit(127);
 }
 
+/// Moves a descriptor out of the way of those that get fixed numbers.
+int above_fixed(int fd) { return fd < 0 ? fd : ::fcntl(fd, F_DUPFD_CLOEXEC, kChannel + 1); }
+
 [[noreturn]] void become(const ChildPlan& plan) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != plan.parent) ::_exit(127);  // the parent died before prctl
+  const int report = above_fixed(plan.report);
+  const int channel = above_fixed(plan.channel);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -86,9 +92,10 @@ struct ChildPlan {
   }
   if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
   if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
-  if (plan.folder != nullptr && ::chdir(plan.folder) != 0) give_up(plan.report);
+  if (channel >= 0) ::dup2(channel, kChannel);
+  if (plan.folder != nullptr && ::chdir(plan.folder) != 0) give_up(report);
   ::execve(plan.program, plan.arguments, plan.environment);
-  give_up(plan.report);
+  give_up(report);
 }
 
 /// Waits until the child has become its program; the errno of what failed, 0 when nothing did.
@@ -119,9 +126,15 @@ Result<pid_t> fork_child(const ProcessOptions& options, int out, int err) {
   const std::string folder = options.working_folder ? options.working_folder->string() : std::string();
   int report[2];
   if (::pipe2(report, O_CLOEXEC) != 0) return fail(errno_error("pipe for", path));
-  const ChildPlan plan{
-      path.c_str(), argument_pointers.data(), environment_pointers.data(), folder.empty() ? nullptr : folder.c_str(), out, err, report[1],
-      ::getpid()};
+  const ChildPlan plan{path.c_str(),
+                       argument_pointers.data(),
+                       environment_pointers.data(),
+                       folder.empty() ? nullptr : folder.c_str(),
+                       out,
+                       err,
+                       options.channel,
+                       report[1],
+                       ::getpid()};
   const pid_t pid = ::fork();
   if (pid == 0) become(plan);
   const Error fork_error = errno_error("fork for", path);
@@ -174,14 +187,20 @@ Status read_until(int fd, TimeNs deadline, std::size_t max_bytes, std::string* o
 
 }  // namespace
 
+std::string to_string(const ExitStatus& status) {
+  const char* name = ::sigabbrev_np(status.signal);
+  if (status.signal != 0) return fmt::format("signal {} (SIG{})", status.signal, name != nullptr ? name : "?");
+  return fmt::format("exit code {}", status.code);
+}
+
 Result<Process> Process::start(const ProcessOptions& options) {
-  int output = -1;
+  int output = options.output;
   if (options.output_file) {
     output = ::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (output < 0) return fail(errno_error("open", *options.output_file));
   }
   auto pid = fork_child(options, output, output);
-  if (output >= 0) ::close(output);
+  if (options.output_file) ::close(output);
   if (!pid) return fail(pid.error());
   return Process(*pid);
 }

@@ -16,11 +16,17 @@
 
 namespace moru {
 
+/// Where a child finds ProcessOptions::channel.
+inline constexpr int kChannel = 3;
+
+/// Descriptors are the caller's and stay open here.
 struct ProcessOptions {
   std::vector<std::string> arguments;                            ///< arguments[0] is the program (PATH is searched)
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to the parent's
   std::optional<Path> output_file;                               ///< stdout and stderr appended there; else inherited
   std::optional<Path> working_folder;
+  int output = -1;   ///< a descriptor that becomes stdout and stderr, in place of output_file
+  int channel = -1;  ///< a descriptor that becomes number kChannel, for talk that what the child prints cannot spoil
 };
 
 struct ExitStatus {
@@ -29,6 +35,9 @@ struct ExitStatus {
 };
 
 struct Captured;
+
+/// "signal 11 (SIGSEGV)", "exit code 3"
+std::string to_string(const ExitStatus& status);
 
 /// One child process. It is killed when the object dies, and by the kernel when the thread that started it ends
 /// (PR_SET_PDEATHSIG), so start long-lived children from a thread that lives as long. Threads: one owner.

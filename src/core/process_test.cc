@@ -2,6 +2,7 @@
 #include "core/process.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
@@ -99,6 +100,36 @@ TEST(Process, AppendsItsOutputToTheFile) {
     ASSERT_TRUE(child->wait_for(30 * kSecond).has_value());
   }
   EXPECT_EQ(read_file(out).value(), "one\nto-stderr\ntwo\nto-stderr\n");
+}
+
+TEST(Process, GivesItsOutputAndAChannelToTheChild) {
+  int output[2];
+  int channel[2];
+  ASSERT_EQ(::pipe2(output, O_CLOEXEC), 0);
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel), 0);
+  auto options = shell("echo printed; echo complaint >&2; read word <&3; echo got $word >&3");
+  options.output = output[1];
+  options.channel = channel[1];
+  auto child = Process::start(options);
+  ::close(output[1]);
+  ::close(channel[1]);
+  ASSERT_TRUE(child.has_value());
+  ASSERT_EQ(::write(channel[0], "hello\n", 6), 6);
+  const auto read_all = [](int fd) {
+    std::string text;
+    char c = 0;
+    while (::read(fd, &c, 1) == 1) text += c;
+    ::close(fd);
+    return text;
+  };
+  EXPECT_EQ(read_all(channel[0]), "got hello\n");
+  EXPECT_EQ(read_all(output[0]), "printed\ncomplaint\n");
+  ASSERT_TRUE(child->wait_for(30 * kSecond).has_value());
+}
+
+TEST(Process, StatusIsAWordForPeople) {
+  EXPECT_EQ(to_string(ExitStatus{3, 0}), "exit code 3");
+  EXPECT_EQ(to_string(ExitStatus{139, 11}), "signal 11 (SIGSEGV)");
 }
 
 TEST(Process, SaysWhyItCouldNotStart) {

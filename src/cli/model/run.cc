@@ -79,7 +79,8 @@ Result<std::vector<Tensor>> make_inputs(const ModelRunner& runner, const Flags& 
 
 Outcome run_model(const Flags& flags) {
   MORU_ASSIGN_OR_RETURN(const auto options, load_options(flags.load));
-  MORU_ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::open(flags.path, flags.backend, flags.threads, options));
+  MORU_ASSIGN_OR_RETURN(const std::string backend, resolve_backend(flags.backend, flags.path, flags.threads, flags.dims, options));
+  MORU_ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::open(flags.path, backend, flags.threads, options));
   MORU_ASSIGN_OR_RETURN(const auto inputs, make_inputs(runner, flags));
   MORU_ASSIGN_OR_RETURN(const auto outputs, runner.run(inputs));
   if (!flags.out.empty()) MORU_RETURN_IF_ERROR(make_folders(flags.out));
@@ -103,7 +104,7 @@ Outcome run_model(const Flags& flags) {
     text += file.empty() ? "\n" : fmt::format(", written to {}\n", file.string());
   }
   if (flags.format == Format::kJson) {
-    print_json({{"model", flags.path}, {"backend", flags.backend}, {"outputs", std::move(list)}});
+    print_json({{"model", flags.path}, {"backend", backend}, {"outputs", std::move(list)}});
   } else {
     print_text(text);
   }
@@ -118,7 +119,7 @@ void add_model_run(CLI::App& app, std::function<Outcome()>* run) {
   command->add_option("model", flags.path, "A model (.onnx, .tflite, .graph)")->required();
   command->add_option("-i,--input", flags.inputs, "NAME=x.npy, or x.npz with the inputs' names; may come again");
   command->add_option("--random", flags.random, "Seed: random tensors for the inputs that no file gives");
-  command->add_option("--backend", flags.backend, "What runs it")->capture_default_str();
+  command->add_option("--backend", flags.backend, "What runs it; auto: what moru bench --backend auto found")->capture_default_str();
   command->add_option("--threads", flags.threads, "Threads of the backend")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("-o,--out", flags.out, "Folder for the outputs, one .npy each");
   add_load_options(*command, &flags.load);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "core/random.h"
 #include "core/text.h"
@@ -117,22 +116,8 @@ Result<std::vector<Tensor>> order_tensors(std::vector<model::NamedTensor> tensor
 }
 
 Result<std::vector<Tensor>> random_tensors(std::span<const runtime::Port> ports, const model::DimBinding& binding, std::uint64_t seed) {
-  std::vector<runtime::Port> numbered(ports.begin(), ports.end());
-  std::set<std::string> used;
-  for (runtime::Port& port : numbered) {
-    for (model::Dim& dim : port.shape) {
-      const auto it = binding.named.find(dim.symbol);
-      if (dim.known() || it == binding.named.end()) continue;
-      used.insert(dim.symbol);
-      dim = {it->second, {}};
-    }
-  }
-  for (const auto& [name, value] : binding.named) {
-    if (!used.contains(name))
-      return invalid(fmt::format("dimension {}: found no input that has it, expected one that has", in_quotes(name)));
-  }
   Rng rng(seed);
-  return runtime::random_inputs(numbered, binding.others, rng);
+  return runtime::random_inputs(ports, binding, rng);
 }
 
 Result<std::vector<std::vector<Tensor>>> split_runs(const std::vector<Tensor>& tensors, std::span<const runtime::Port> ports) {

@@ -6,10 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "cli/support/workers.h"
 #include "core/text.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/formats/tflite/tflite.h"
 #include "model/ops/op.h"
+#include "runtime/benchmark/choices.h"
 
 namespace moru::cli {
 namespace {
@@ -89,6 +91,18 @@ Result<model::DimBinding> dim_binding(const DimFlags& flags) {
     }
   }
   return binding;
+}
+
+Result<std::string> resolve_backend(const std::string& name, const Path& model, int threads, const DimFlags& dims,
+                                    const model::LoadOptions& options) {
+  if (name != "auto") return name;
+  MORU_ASSIGN_OR_RETURN(auto bytes, backend_bytes(model, options));
+  MORU_ASSIGN_OR_RETURN(auto binding, dim_binding(dims));
+  runtime::BenchmarkOptions wanted{.program = own_worker(), .threads = {threads}, .batches = {binding.others}};
+  wanted.dims = std::move(binding.named);
+  MORU_ASSIGN_OR_RETURN(const auto choices,
+                        runtime::choose_fastest({model.string(), std::move(bytes)}, std::move(wanted), {.only_remembered = true}));
+  return choices.front().row.backend;
 }
 
 Result<ModelRunner> ModelRunner::open(const Path& path, std::string_view backend, int threads, const model::LoadOptions& options) {

@@ -31,7 +31,8 @@ struct LoadFlags {
 void add_load_options(CLI::App& command, LoadFlags* flags);
 Result<model::LoadOptions> load_options(const LoadFlags& flags);
 
-/// What a backend loads: an ONNX or TFLite file's own bytes, or those that a graph's text would have as such a file. Errors: those of load_model() and write_onnx().
+/// What a backend loads: an ONNX or TFLite file's own bytes, or those that a graph's text would have as such a file. Errors: those of
+/// load_model() and write_onnx().
 Result<std::string> backend_bytes(const Path& path, const model::LoadOptions& options = {});
 
 /// --batch N and --dim NAME=N: numbers for extents that a model leaves open.
@@ -41,6 +42,11 @@ struct DimFlags {
 };
 void add_dim_options(CLI::App& command, DimFlags* flags);
 Result<model::DimBinding> dim_binding(const DimFlags& flags);
+
+/// The name of a backend; of "auto" the one that `moru bench --backend auto` has chosen for this model, threads and dimensions.
+/// kNotFound when it has not.
+Result<std::string> resolve_backend(const std::string& name, const Path& model, int threads, const DimFlags& dims,
+                                    const model::LoadOptions& options);
 
 /// A model on a backend. Other than a session it takes files of any format, and the reference backend runs graphs whose outputs'
 /// shapes only the run decides. Threads: one owner.

@@ -7,8 +7,11 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <set>
 #include <type_traits>
 #include <vector>
+
+#include "core/text.h"
 
 namespace moru::runtime {
 
@@ -102,11 +105,16 @@ Result<Difference> compare_all(std::span<const Tensor> expected, std::span<const
   return worst;
 }
 
-Result<std::vector<Tensor>> random_inputs(std::span<const Port> ports, std::int64_t batch, Rng& rng) {
+Result<std::vector<Tensor>> random_inputs(std::span<const Port> ports, const model::DimBinding& binding, Rng& rng) {
+  std::set<std::string> used;
   std::vector<Tensor> inputs;
   for (const auto& port : ports) {
     model::Dims dims;
-    for (const auto& dim : port.shape) dims.push_back(dim.known() ? dim.value : batch);
+    for (const auto& dim : port.shape) {
+      const auto named = dim.known() ? binding.named.end() : binding.named.find(dim.symbol);
+      if (named != binding.named.end()) used.insert(dim.symbol);
+      dims.push_back(dim.known() ? dim.value : named != binding.named.end() ? named->second : binding.others);
+    }
     MORU_ASSIGN_OR_RETURN_IN(port.name, auto tensor, Tensor::create(port.dtype, std::move(dims)));
     const bool numbers = model::visit_element_type(port.dtype, [&]<class T>() {
       for (auto& value : tensor.mutable_data<T>()) value = random_value<T>(rng);
@@ -117,7 +125,16 @@ Result<std::vector<Tensor>> random_inputs(std::span<const Port> ports, std::int6
     }
     inputs.push_back(std::move(tensor));
   }
+  for (const auto& [name, value] : binding.named) {
+    if (used.contains(name)) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("dimension {}: found no input that has it, expected one that has", in_quotes(name)));
+  }
   return inputs;
+}
+
+Result<std::vector<Tensor>> random_inputs(std::span<const Port> ports, std::int64_t batch, Rng& rng) {
+  return random_inputs(ports, model::DimBinding{.named = {}, .others = batch}, rng);
 }
 
 }  // namespace moru::runtime

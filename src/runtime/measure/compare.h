@@ -8,6 +8,7 @@
 #include "core/json_fwd.h"
 #include "core/random.h"
 #include "core/result.h"
+#include "model/inspect/summary.h"
 #include "model/tensor/tensor.h"
 #include "runtime/backends/backend.h"
 
@@ -28,7 +29,9 @@ Result<Difference> compare(const model::Tensor& expected, const model::Tensor& f
 Result<Difference> compare_all(std::span<const model::Tensor> expected, std::span<const model::Tensor> found);
 
 /// Seeded inputs that fit the ports: floats standard normal, integers of 8 and 16 bits over their whole range, other integers and bools 0
-/// or 1 (they are often indices). Symbolic extents become `batch`.
+/// or 1 (they are often indices). The binding has the numbers for what is open: kInvalidArgument for a name that no port has.
+Result<std::vector<model::Tensor>> random_inputs(std::span<const Port> ports, const model::DimBinding& binding, Rng& rng);
+/// Every open extent becomes `batch`.
 Result<std::vector<model::Tensor>> random_inputs(std::span<const Port> ports, std::int64_t batch, Rng& rng);
 
 }  // namespace moru::runtime

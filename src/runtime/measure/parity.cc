@@ -44,13 +44,19 @@ void add_choices(const Tensor& expected, const Tensor& found, Parity* parity) {
   const std::size_t samples = expected.rank() >= 2 ? static_cast<std::size_t>(expected.dims()[0]) : 1;
   const std::size_t size = a->size() / samples;
   if (size < 2) return;
+  const auto [low, high] = std::ranges::minmax(*a);
+  bool levels = true;
+  model::visit_element_type(expected.dtype(), [&]<class T>() { levels = !model::kIsFloat<T>; });
+  const double near = std::max(levels ? kNearLevels : 0.0, kNearShare * (high - low));
   for (std::size_t i = 0; i < samples; ++i) {
     const auto of_a = std::span(*a).subspan(i * size, size);
     const auto of_b = std::span(*b).subspan(i * size, size);
     const std::size_t choice_a = largest(of_a);
     const std::size_t choice_b = largest(of_b);
     ++parity->samples;
-    if (choice_a == choice_b || of_a[choice_a] == of_a[choice_b] || of_b[choice_a] == of_b[choice_b]) ++parity->agreements;
+    const bool same = choice_a == choice_b || of_a[choice_a] == of_a[choice_b] || of_b[choice_a] == of_b[choice_b];
+    if (same) ++parity->agreements;
+    if (same || of_a[choice_a] - of_a[choice_b] <= near) ++parity->near_agreements;
   }
 }
 

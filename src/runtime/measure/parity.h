@@ -11,6 +11,10 @@
 
 namespace moru::runtime {
 
+/// How far below the largest element another is still nearly as large: of the tensor's range, and of integers in levels.
+inline constexpr double kNearShare = 0.02;
+inline constexpr double kNearLevels = 2.0;
+
 /// Figures of one output over all runs.
 struct Parity {
   std::string output;
@@ -23,6 +27,8 @@ struct Parity {
   bool same_bits = true;
   std::int64_t samples = 0;     ///< whose largest element was looked for: entries of the first axis, or a whole tensor of rank 1
   std::int64_t agreements = 0;  ///< samples whose largest element is at one place; where either has it twice, each place is right
+  std::int64_t near_agreements =
+      0;  ///< the same, or what `found` takes is among the nearly largest of `expected` (kNearShare, kNearLevels)
 };
 
 /// Adds a run. Both tensors are of one type and shape: kInvalidArgument otherwise. kUnsupported for strings.

@@ -38,12 +38,26 @@ TEST(Parity, LargestElementsOfEachSample) {
   EXPECT_TRUE(to_json(single)["argmax_agreement"].is_null());
 }
 
+TEST(Parity, NearlyTheLargestIsAnAgreementForQuantisedModels) {
+  Parity levels;
+  const auto expected = Tensor::of<std::int8_t>({2, 3}, {10, 12, 0, 10, 15, 0});
+  ASSERT_TRUE(add_run(expected, Tensor::of<std::int8_t>({2, 3}, {12, 11, 0, 16, 15, 0}), &levels).has_value());
+  EXPECT_EQ(levels.agreements, 0);
+  EXPECT_EQ(levels.near_agreements, 1);  // two levels below, and five
+  Parity reals;
+  const auto wide = Tensor::of<float>({2, 2}, {0, 100, 99, 100});
+  ASSERT_TRUE(add_run(wide, Tensor::of<float>({2, 2}, {1, 0, 100, 99}), &reals).has_value());
+  EXPECT_EQ(reals.agreements, 0);
+  EXPECT_EQ(reals.near_agreements, 1);
+}
+
 TEST(Parity, NotANumberIsNoAgreement) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   Parity parity;
   ASSERT_TRUE(add_run(Tensor::of<float>({2}, {1, 2}), Tensor::of<float>({2}, {1, nan}), &parity).has_value());
   EXPECT_TRUE(std::isinf(parity.max_error));
   EXPECT_EQ(parity.agreements, 0);
+  EXPECT_EQ(parity.near_agreements, 0);
   EXPECT_EQ(to_json(parity)["max_error"], "inf");
 }
 
