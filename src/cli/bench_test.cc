@@ -12,7 +12,6 @@
 namespace moru::cli {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class MachineCommands : public testing::Test {
@@ -61,11 +60,12 @@ class MachineCommands : public testing::Test {
 
 TEST_F(MachineCommands, BackendsListsNamesAndVersions) {
   const auto rows = json({"backends"}, kDone);
-  ASSERT_EQ(rows.size(), 2U);
-  EXPECT_EQ(rows[0]["name"], "onnxruntime");
-  EXPECT_EQ(rows[0]["available"], true);
-  EXPECT_THAT(rows[0]["version"].get<std::string>(), testing::StartsWith("1."));
-  EXPECT_EQ(rows[1]["name"], "reference");
+  std::vector<std::string> names;
+  for (const auto& row : rows) names.push_back(row["name"]);
+  EXPECT_THAT(names, testing::IsSupersetOf({"onnxruntime", "reference"}));
+  const auto runtime = json({"backends", "onnxruntime"}, kDone);
+  EXPECT_EQ(runtime["available"], true);
+  EXPECT_THAT(runtime["version"].get<std::string>(), testing::StartsWith("1."));
   EXPECT_EQ(json({"backends", "reference"}, kDone)["name"], "reference");
   EXPECT_EQ(moru({"backends", "referense"}).status.code, kUsage);
   EXPECT_THAT(moru({"backends"}).output, HasSubstr("reference"));
@@ -90,7 +90,8 @@ TEST_F(MachineCommands, DoctorDescribesTheMachineAndWhatIsThere) {
     complete = complete && finding["present"].get<bool>();
     EXPECT_NE(finding["present"].get<bool>(), !finding["to_do"].get<std::string>().empty());
   }
-  EXPECT_THAT(names, ElementsAre("backend onnxruntime", "backend reference", "mosquitto", "dataset fashion-mnist", "MORU_HOME"));
+  EXPECT_THAT(names,
+              testing::IsSupersetOf({"backend onnxruntime", "backend reference", "mosquitto", "dataset fashion-mnist", "MORU_HOME"}));
   EXPECT_EQ(run.status.code, complete ? kDone : kMissing);
 }
 
@@ -110,7 +111,7 @@ TEST_F(MachineCommands, DoctorNamesAHomeThatCannotBeMade) {
 }
 
 TEST_F(MachineCommands, BenchMeasuresEachBackendAndComparesItsAnswer) {
-  const auto report = json({"bench", model(), "--backend", "all", "--seconds", "0.02", "--batch", "3"}, kDone);
+  const auto report = json({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02", "--batch", "3"}, kDone);
   EXPECT_EQ(report["batch"], 3);
   EXPECT_TRUE(report["machine"].contains("cpu"));
   ASSERT_EQ(report["results"].size(), 2U);
@@ -128,7 +129,7 @@ TEST_F(MachineCommands, BenchMeasuresEachBackendAndComparesItsAnswer) {
 
 TEST_F(MachineCommands, BenchGoesOnWhenOneBackendCannot) {
   break_runtime();
-  const auto report = json({"bench", model(), "--seconds", "0.02"}, kDone);
+  const auto report = json({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02"}, kDone);
   EXPECT_THAT(report["results"][0]["error"].get<std::string>(), HasSubstr("cannot be loaded"));
   EXPECT_FALSE(report["results"][1].contains("error"));
   EXPECT_EQ(moru({"bench", model(), "--backend", "onnxruntime", "--seconds", "0.02"}).status.code, kMissing);
