@@ -23,6 +23,7 @@ struct OrtKeyValuePairs;
 
 namespace moru::runtime::ort {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are ONNX Runtime's
 struct OrtApi22 : OrtApi {
   using Unused = void (*)();
   Unused graphs[10];     ///< ReleaseValueInfo to GetCompileApi
@@ -40,6 +41,7 @@ struct OrtApi22 : OrtApi {
   Unused vendor;  ///< EpDevice_EpVendor
   const OrtKeyValuePairs*(ORT_API_CALL* EpDevice_EpMetadata)(const OrtEpDevice* device);
 };
+// NOLINTEND(readability-identifier-naming)
 // Nothing of the base may move, and nothing may lie between it and what is appended.
 static_assert(sizeof(OrtApi22) == sizeof(OrtApi) + 30 * sizeof(OrtApi22::Unused));
 
