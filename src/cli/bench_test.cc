@@ -124,13 +124,15 @@ TEST_F(MachineCommands, DoctorDescribesTheMachineAndWhatIsThere) {
   bool complete = true;
   for (const auto& finding : report["findings"]) {
     names.push_back(finding["name"]);
-    complete = complete && finding["present"].get<bool>();
+    complete = complete && (finding["present"].get<bool>() || finding["optional"].get<bool>());
     EXPECT_NE(finding["present"].get<bool>(), !finding["to_do"].get<std::string>().empty());
   }
   EXPECT_THAT(names,
               testing::IsSupersetOf({"backend onnxruntime", "backend reference", "mosquitto", "dataset fashion-mnist", "MORU_HOME"}));
   EXPECT_THAT(named(report["findings"], "name", "backend reference")["found"].get<std::string>(), HasSubstr("on cpu"));
   EXPECT_EQ(run.status.code, complete ? kDone : kMissing);
+  EXPECT_EQ(named(report["findings"], "name", "backend onnxruntime")["optional"], false);
+  EXPECT_EQ(named(report["findings"], "name", "backend tensorrt")["optional"], true);
 }
 
 TEST_F(MachineCommands, DoctorEndsWithFourAndSaysWhatToDo) {

@@ -21,8 +21,12 @@ struct Finding {
   bool present = false;
   std::string found;  ///< version or place
   std::string needed_for;
-  std::string to_do;  ///< how to get it
+  std::string to_do;      ///< how to get it
+  bool optional = false;  ///< nothing else here needs it
 };
+
+/// The backend of the nodes, until told otherwise.
+constexpr std::string_view kNeededBackend = "onnxruntime";
 
 /// "1.32.0 on cpu, gpu.0"
 std::string with_devices(const runtime::BackendInfo& info) {
@@ -35,8 +39,9 @@ Finding finding_of(const runtime::BackendSpec& backend, const runtime::BackendIn
   return {.name = fmt::format("backend {}", backend.name),
           .present = info.available,
           .found = with_devices(info),
-          .needed_for = "running models",
-          .to_do = info.reason};
+          .needed_for = fmt::format("running models on {}", backend.name),
+          .to_do = info.reason,
+          .optional = backend.name != kNeededBackend};
 }
 
 Finding find_broker() {
@@ -94,7 +99,8 @@ Json to_json(const runtime::Machine& machine, const std::vector<Finding>& findin
                     {"present", one.present},
                     {"found", one.found},
                     {"needed_for", one.needed_for},
-                    {"to_do", one.present ? "" : one.to_do}});
+                    {"to_do", one.present ? "" : one.to_do},
+                    {"optional", one.optional}});
   }
   return {{"version", MORU_VERSION}, {"machine", runtime::to_json(machine)}, {"findings", std::move(rows)}};
 }
@@ -103,7 +109,8 @@ std::string to_text(const runtime::Machine& machine, const std::vector<Finding>&
   std::string text = fmt::format("moru {}\nmachine  {}, {} {}, {} memory\nISA      {}\n\n", MORU_VERSION, machine.cpu, machine.cores,
                                  machine.cores == 1 ? "core" : "cores", human_bytes(machine.memory_bytes), fmt::join(machine.isa, " "));
   for (const auto& one : findings) {
-    text += fmt::format("{:8} {:22} {}\n", one.present ? "ok" : "missing", one.name,
+    const std::string_view absent = one.optional ? "not here" : "missing";
+    text += fmt::format("{:8} {:22} {}\n", one.present ? "ok" : absent, one.name,
                         one.present ? one.found : fmt::format("needed for {}", one.needed_for));
     if (!one.present) text += fmt::format("{:8} {:22} {}\n", "", "", one.to_do);
   }
@@ -119,14 +126,14 @@ Outcome run_doctor(Format format) {
   } else {
     print_text(to_text(machine, findings));
   }
-  const bool complete = std::all_of(findings.begin(), findings.end(), [](const Finding& one) { return one.present; });
+  const bool complete = std::all_of(findings.begin(), findings.end(), [](const Finding& one) { return one.present || one.optional; });
   return complete ? kDone : kMissing;
 }
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Format format = Format::kText;
   add_format_option(app, &format);
-  app.footer("Exit code 4 when something is missing.\nExample:\n  moru doctor --format json");
+  app.footer("Exit code 4 when something is missing that is not optional.\nExample:\n  moru doctor --format json");
   app.callback([run] { *run = [] { return run_doctor(format); }; });
 }
 
