@@ -10,6 +10,7 @@
 
 #include "core/text.h"
 #include "model/formats/tflite/tflite.h"
+#include "runtime/backends/litert/scales.h"
 #include "runtime/backends/litert/session.h"
 #include "runtime/backends/litert/shapes.h"
 #include "runtime/backends/litert/words.h"
@@ -80,6 +81,7 @@ class Loader {
     MORU_ASSIGN_OR_RETURN(parts_.inputs, ports_of(graph, graph.inputs));
     MORU_ASSIGN_OR_RETURN(parts_.outputs, ports_of(graph, graph.outputs));
     MORU_RETURN_IF_ERROR(check_ports(graph, parts_));
+    MORU_RETURN_IF_ERROR_IN(kLoad, check_scales(graph));
     MORU_RETURN_IF_ERROR(make_environment());
     MORU_RETURN_IF_ERROR(make_model(graph));
     MORU_RETURN_IF_ERROR(compile_model(kernels));
