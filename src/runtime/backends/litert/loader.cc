@@ -138,7 +138,7 @@ class Loader {
   /// extents of 1, which may be none that the model can have; what is wrong then shows in the first run.
   Status allocate(const Graph& graph) {
     std::vector<Layout> layouts(parts_.outputs.size());
-    const Status planned = ok(api_.output_layouts(parts_.compiled.get(), 0, layouts.size(), layouts.data(), true));
+    Status planned = ok(api_.output_layouts(parts_.compiled.get(), 0, layouts.size(), layouts.data(), true));
     const bool open = std::ranges::any_of(parts_.inputs, [](const Port& port) {
       return std::ranges::any_of(port.shape, [](const model::Dim& dim) { return !dim.known(); });
     });
