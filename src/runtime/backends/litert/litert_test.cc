@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is LiteRT's own; conformance_test.cc asks it what every backend is asked.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/random.h"
@@ -23,7 +25,6 @@ using model::DType;
 using model::Tensor;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr std::string_view kConvolution = R"(graph "convolution" {
   input image: int8[?, 4, 4, 1] quant {scales = [0.5], zero_points = [-3], axis = 0}
@@ -223,6 +224,21 @@ TEST_F(LiteRtTest, UnknownCustomOpIsUnsupportedInItsWords) {
   EXPECT_EQ(error.code, ErrorCode::kUnsupported);
   EXPECT_THAT(error.message, testing::StartsWith("load model: LiteRT says '"));
   EXPECT_THAT(error.message, HasSubstr("Mystery"));
+}
+
+TEST_F(LiteRtTest, ScalesThatWouldEndTheProcessAreRefused) {
+  for (const auto& [op, a, b, y] : std::vector<std::array<std::string, 4>>{
+           {"ADD", "int8[4]", "int8[4]", "int8[4]"},
+           {"SUB", "int8[4] quant {scales = [0.5], zero_points = [0], axis = 0}", "int8[4]", "int8[4]"},
+           {"ADD", "int8[4] quant {scales = [8], zero_points = [0], axis = 0}", "int8[4] quant {scales = [8], zero_points = [0], axis = 0}",
+            "int8[4] quant {scales = [0.000001], zero_points = [0], axis = 0}"},
+           {"LESS", "int8[4] quant {scales = [2], zero_points = [0], axis = 0}",
+            "int8[4] quant {scales = [0.5], zero_points = [0], axis = 0}", "bool[4]"}}) {
+    const Error error = refused(
+        tflite_of(fmt::format("graph \"g\" {{\n  input a: {}\n  input b: {}\n  y: {} = tflite::{}(a, b)\n  output y\n}}", a, b, y, op)));
+    EXPECT_EQ(error.code, ErrorCode::kUnsupported) << error.message;
+    EXPECT_THAT(error.message, HasSubstr("expected ones that LiteRT's kernel can bring together"));
+  }
 }
 
 TEST_F(LiteRtTest, OneValueAsTwoOutputsIsRefused) {

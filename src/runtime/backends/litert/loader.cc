@@ -10,6 +10,7 @@
 
 #include "core/text.h"
 #include "model/formats/tflite/tflite.h"
+#include "runtime/backends/litert/scales.h"
 #include "runtime/backends/litert/session.h"
 #include "runtime/backends/litert/shapes.h"
 #include "runtime/backends/litert/words.h"
@@ -80,6 +81,7 @@ class Loader {
     MORU_ASSIGN_OR_RETURN(parts_.inputs, ports_of(graph, graph.inputs));
     MORU_ASSIGN_OR_RETURN(parts_.outputs, ports_of(graph, graph.outputs));
     MORU_RETURN_IF_ERROR(check_ports(graph, parts_));
+    MORU_RETURN_IF_ERROR_IN(kLoad, check_scales(graph));
     MORU_RETURN_IF_ERROR(make_environment());
     MORU_RETURN_IF_ERROR(make_model(graph));
     MORU_RETURN_IF_ERROR(compile_model(kernels));
@@ -136,7 +138,7 @@ class Loader {
   /// extents of 1, which may be none that the model can have; what is wrong then shows in the first run.
   Status allocate(const Graph& graph) {
     std::vector<Layout> layouts(parts_.outputs.size());
-    const Status planned = ok(api_.output_layouts(parts_.compiled.get(), 0, layouts.size(), layouts.data(), true));
+    Status planned = ok(api_.output_layouts(parts_.compiled.get(), 0, layouts.size(), layouts.data(), true));
     const bool open = std::ranges::any_of(parts_.inputs, [](const Port& port) {
       return std::ranges::any_of(port.shape, [](const model::Dim& dim) { return !dim.known(); });
     });

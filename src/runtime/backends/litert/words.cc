@@ -43,8 +43,14 @@ std::unexpected<Error> failed(std::string_view found) {
               fmt::format("backend litert: found {}, expected a library whose messages can be kept off stderr", found));
 }
 
+/// The loader's tables hold addresses as numbers.
+template <class T>
+T* at(std::uintptr_t address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 /// The place where the library keeps the address of `stderr`: a relocation of the kind that only stores a symbol's address.
-const ElfW(Addr) * find_slot(const link_map& library) {
+ElfW(Addr) * find_slot(const link_map& library) {
 #if defined(__x86_64__)
   constexpr ElfW(Word) kStoresAddress = R_X86_64_GLOB_DAT;
 #elif defined(__aarch64__)
@@ -55,16 +61,16 @@ const ElfW(Addr) * find_slot(const link_map& library) {
   const ElfW(Rela)* relocations = nullptr;
   std::size_t size = 0;
   for (const ElfW(Dyn)* entry = library.l_ld; entry->d_tag != DT_NULL; ++entry) {
-    if (entry->d_tag == DT_SYMTAB) symbols = reinterpret_cast<const ElfW(Sym)*>(entry->d_un.d_ptr);
-    if (entry->d_tag == DT_STRTAB) names = reinterpret_cast<const char*>(entry->d_un.d_ptr);
-    if (entry->d_tag == DT_RELA) relocations = reinterpret_cast<const ElfW(Rela)*>(entry->d_un.d_ptr);
+    if (entry->d_tag == DT_SYMTAB) symbols = at<const ElfW(Sym)>(entry->d_un.d_ptr);
+    if (entry->d_tag == DT_STRTAB) names = at<const char>(entry->d_un.d_ptr);
+    if (entry->d_tag == DT_RELA) relocations = at<const ElfW(Rela)>(entry->d_un.d_ptr);
     if (entry->d_tag == DT_RELASZ) size = entry->d_un.d_val;
   }
   if (symbols == nullptr || names == nullptr || relocations == nullptr) return nullptr;
   for (const ElfW(Rela)* one = relocations; one < relocations + size / sizeof *relocations; ++one) {
     if (ELF64_R_TYPE(one->r_info) != kStoresAddress) continue;
     const std::string_view name(names + symbols[ELF64_R_SYM(one->r_info)].st_name);
-    if (name == "stderr") return reinterpret_cast<const ElfW(Addr)*>(library.l_addr + one->r_offset);
+    if (name == "stderr") return at<ElfW(Addr)>(library.l_addr + one->r_offset);
   }
   return nullptr;
 }
@@ -76,15 +82,14 @@ Status keep_words(void* handle) {
   static std::FILE* const stream = make_stream();
   if (stream == nullptr) return failed("no memory for a stream");
   link_map* library = nullptr;
-  if (::dlinfo(handle, RTLD_DI_LINKMAP, &library) != 0) return failed("no link map");
-  const ElfW(Addr)* slot = find_slot(*library);
+  if (::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&library)) != 0) return failed("no link map");
+  ElfW(Addr)* slot = find_slot(*library);
   if (slot == nullptr) return failed("no use of stderr");
   // The loader has made the page read-only when it was done.
   const auto page_size = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto page = reinterpret_cast<std::uintptr_t>(slot) / page_size * page_size;
-  void* const start = reinterpret_cast<void*>(page);
+  void* const start = at<void>(reinterpret_cast<std::uintptr_t>(slot) / page_size * page_size);
   if (::mprotect(start, page_size, PROT_READ | PROT_WRITE) != 0) return failed("a page that cannot be written");
-  *const_cast<ElfW(Addr)*>(slot) = reinterpret_cast<std::uintptr_t>(&stream);
+  *slot = reinterpret_cast<std::uintptr_t>(&stream);
   ::mprotect(start, page_size, PROT_READ);
   return {};
 }
