@@ -19,7 +19,6 @@
 namespace moru::runtime {
 namespace {
 
-using testing::AllOf;
 using testing::Each;
 using testing::ElementsAre;
 using testing::Gt;
