@@ -326,6 +326,13 @@ TEST_P(BackendTest, UnknownOpIsUnsupportedInTheBackendsWords) {
   EXPECT_THAT(error.message, HasSubstr("Sob"));
 }
 
+TEST_P(BackendTest, DevicesThatAreNotThereAreNamed) {
+  const auto session = load_session(GetParam() + ":abacus", onnx_of(kTwoPorts));
+  ASSERT_FALSE(session.has_value());
+  EXPECT_EQ(session.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(session.error().message, HasSubstr("'abacus'"));
+}
+
 TEST_P(BackendTest, ThreadsOutOfRangeAreRefused) {
   EXPECT_EQ(refused(onnx_of(kTwoPorts), 0).code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(refused(onnx_of(kTwoPorts), 100'000).code, ErrorCode::kInvalidArgument);

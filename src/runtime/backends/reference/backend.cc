@@ -61,7 +61,10 @@ class ReferenceModel final : public Session {
 
 BackendInfo info() { return {.available = true, .version = "built in", .reason = "", .devices = {{"cpu", "one thread of this machine"}}}; }
 
-Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions&) {
+Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions& options) {
+  if (!options.device.empty() && options.device != "cpu") {
+    return fail(ErrorCode::kUnavailable, fmt::format("backend reference: found no device '{}', expected cpu", options.device));
+  }
   MORU_ASSIGN_OR_RETURN(auto graph, graph_of(model));
   if (model.format == "onnx") {
     // The integer arithmetic of QDQ groups is part of what a model means here (docs/arithmetic.md).
