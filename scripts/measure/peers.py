@@ -127,10 +127,8 @@ def keywords(moru, model, folder, data):
 
 def is_hybrid(moru, path):
     """Whether some layer has float inputs and int8 weights."""
-    _, text, _ = run(moru, "model", "show", path, "--text")
-    weights = set(re.findall(r"^ *init (\S+): int8\[", text, re.MULTILINE))
-    layers = re.findall(r": float32\[[^]]*\] = tflite::(?:CONV_2D|DEPTHWISE_CONV_2D|FULLY_CONNECTED)\(\S+, (\S+?)[,)]", text)
-    return not weights.isdisjoint(layers)
+    _, out, _ = run(moru, "model", "show", path, "--format", "json")
+    return json.loads(out)["quantisation"] == "dynamic"
 
 
 def tallies_of(moru, litert_folder, path, samples, folder):
@@ -174,7 +172,7 @@ def beside_litert(moru, litert_folder, files, data):
             real = path.name.startswith(KEYWORDS)
             samples = keywords(moru, path, folder, data) if real else seeded(moru, path, folder)
             tally, *others = tallies_of(moru, litert_folder, path, samples, folder)
-        peer = "LiteRT's reference kernels, which define what its layers round" if others else "LiteRT"
+        peer = "LiteRT's reference kernels, which define how it rounds floats" if others else "LiteRT"
         what = f"{path.name} in ONNX Runtime, beside {peer} ({tally.runs} {'keywords' if real else 'seeded runs'})"
         text = figures_of(tally)
         met = tally.agree / tally.runs >= 0.99

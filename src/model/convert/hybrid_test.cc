@@ -78,8 +78,8 @@ Graph graph_of(const Layer& layer) {
   output y
 }})",
                            dims_text(layer.x), dims_text(layer.weights), steps, fmt::join(zeros, ", "),
-                           std::max<std::int64_t>(layer.axis, 0), weights, layer.has_bias ? bias : "",
-                           dims_text(layer.y), layer.op, layer.has_bias ? "b" : "_", layer.attributes));
+                           std::max<std::int64_t>(layer.axis, 0), weights, layer.has_bias ? bias : "", dims_text(layer.y), layer.op,
+                           layer.has_bias ? "b" : "_", layer.attributes));
 }
 
 /// Rows of other ranges, one of zeros.
@@ -147,7 +147,8 @@ TEST_P(HybridLayers, ComeBackAsTheLayersTheyWere) {
   expect_same_bits(graph, back->graph, rows_of(GetParam().x));
 }
 
-INSTANTIATE_TEST_SUITE_P(Convert, HybridLayers, testing::ValuesIn(kLayers), [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(Convert, HybridLayers, testing::ValuesIn(kLayers),
+                         [](const auto& param) { return std::string(param.param.name); });
 
 /// y = the levels of a row of eight, times their step.
 Graph levels_of_eight(std::string_view attributes) {

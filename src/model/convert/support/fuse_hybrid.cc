@@ -16,6 +16,7 @@ namespace {
 /// The nodes of a layer; x, the weights, the scales and the bias are values that nothing makes.
 struct Pattern {
   Graph graph;
+  std::vector<std::int32_t> producers;
   HybridLayer layer;
   ValueId to = kNoValue;
 };
@@ -40,6 +41,7 @@ Pattern pattern_of(std::string_view op, bool asymmetric, bool with_bias) {
                   options, notes);
   add_hybrid(rewrite, pattern.layer, pattern.to);
   pattern.graph.nodes() = std::move(rewrite.made);
+  pattern.producers = pattern.graph.producers();
   return pattern;
 }
 
@@ -52,7 +54,7 @@ const Node* maker(const Graph& graph, const std::vector<std::int32_t>& producers
 class Match {
  public:
   Match(const Pattern& pattern, const Graph& graph, const std::vector<std::int32_t>& producers)
-      : pattern_(pattern), pattern_producers_(pattern.graph.producers()), graph_(graph), producers_(producers) {}
+      : pattern_(pattern), graph_(graph), producers_(producers) {}
 
   bool find(ValueId to) { return same(pattern_.to, to); }
   ValueId at(ValueId wanted) const { return found_.at(wanted); }
@@ -68,7 +70,7 @@ class Match {
       const Tensor* other = graph_.initializer(found);
       return other != nullptr && same_bits(*constant, *other);
     }
-    const Node* node = maker(pattern_.graph, pattern_producers_, wanted);
+    const Node* node = maker(pattern_.graph, pattern_.producers, wanted);
     if (node == nullptr) return true;  // an open end
     const Node* other = maker(graph_, producers_, found);
     return other != nullptr && same(*node, *other);
@@ -97,7 +99,6 @@ class Match {
   }
 
   const Pattern& pattern_;
-  std::vector<std::int32_t> pattern_producers_;
   const Graph& graph_;
   const std::vector<std::int32_t>& producers_;
   std::map<ValueId, ValueId> found_;
@@ -153,7 +154,8 @@ class Fuser {
   /// One scale, or one a channel.
   std::optional<Quantization> scales_of(ValueId id, const Dims& by_channel) const {
     const Tensor* tensor = graph_.initializer(id);
-    if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || (tensor->rank() != 0 && tensor->dims() != by_channel))
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || tensor->count() == 0 ||
+        (tensor->rank() != 0 && tensor->dims() != by_channel))
       return std::nullopt;
     Quantization out;
     out.scales.assign(tensor->data<float>().begin(), tensor->data<float>().end());
@@ -187,15 +189,13 @@ class Fuser {
     const Dims by_channel = channel_dims(weights->dims()[0], rank);
     auto quantization = scales_of(match.at(open.scales), by_channel);
     if (!quantization || !is_rounded_so(match.product(), open, weights->dims(), *quantization)) return std::nullopt;
-    Node node = match.product();
-    node.inputs = {x};
-    node.outputs = last.outputs;
-    if (node.op == "Gemm") node.attributes["asymmetric_quantize_inputs"] = std::int64_t{open.asymmetric ? 1 : 0};
     const Tensor* bias = open.bias == kNoValue ? nullptr : graph_.initializer(match.at(open.bias));
     if (open.bias != kNoValue && (bias == nullptr || bias->dtype() != DType::kFloat32 || bias->dims() != by_channel)) return std::nullopt;
-    const std::optional<Tensor> row = bias == nullptr ? std::nullopt : std::optional(bias->reshaped({bias->count()}));
-    node.inputs.push_back(add(match.at(open.weights), *weights, std::move(*quantization)));
-    if (row) node.inputs.push_back(add(match.at(open.bias), *row, std::nullopt));
+    Node node = match.product();
+    node.inputs = {x, add(match.at(open.weights), *weights, std::move(quantization))};
+    node.outputs = last.outputs;
+    if (bias != nullptr) node.inputs.push_back(add(match.at(open.bias), bias->reshaped({bias->count()}), std::nullopt));
+    if (node.op == "Gemm") node.attributes["asymmetric_quantize_inputs"] = std::int64_t{open.asymmetric ? 1 : 0};
     return node;
   }
 

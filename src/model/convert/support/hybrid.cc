@@ -131,8 +131,7 @@ Result<ValueId> bias_of(Rewrite& rewrite, ValueId id, std::int64_t channels, std
     return rewrite.unsupported("a bias of another kind or size beside float inputs", fmt::format("float32[{}]", channels));
   const Dims dims = channel_dims(channels, rank);
   if (dims.size() == 1) return id;
-  if (const Tensor* tensor = rewrite.graph.initializer(id))
-    return rewrite.constant(rewrite.graph.value(id).name, tensor->reshaped(dims));
+  if (const Tensor* tensor = rewrite.graph.initializer(id)) return rewrite.constant(rewrite.graph.value(id).name, tensor->reshaped(dims));
   SymbolicShape shape;
   for (const std::int64_t extent : dims) shape.push_back({extent, {}});
   return rewrite.reshape(id, std::move(shape));
@@ -196,6 +195,7 @@ Status add_product(Rewrite& rewrite, std::string_view op, const std::vector<Valu
     MORU_ASSIGN_OR_RETURN(layer.bias, bias_of(rewrite, inputs[2], channels, rank));
   }
   add_hybrid(rewrite, layer, to);
+  for (Node& node : rewrite.made) node.name = node.op == op ? rewrite.node.name : std::string();
   return {};
 }
 
