@@ -21,6 +21,9 @@ import tempfile
 from measure.models import run
 
 SEEDS = 8
+IMAGES = 100
+PHOTOS = pathlib.Path(__file__).resolve().parent / "photos.py"
+PHOTO_FOLDER = "/usr/share/doc/opencv-doc/examples/data"
 KEYWORDS = "kws_ref_model"  # the models that data with labels is for
 TYPES = {"|i1": "b", "|u1": "B", "<i2": "h", "<i4": "i", "<f4": "f"}
 ORACLE = pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "support" / "litert_oracle.py"
@@ -125,27 +128,40 @@ def keywords(moru, model, folder, data):
         yield [name], [path], label
 
 
-def is_hybrid(moru, path):
-    """Whether some layer has float inputs and int8 weights."""
-    _, out, _ = run(moru, "model", "show", path, "--format", "json")
-    return json.loads(out)["quantisation"] == "dynamic"
+def wants_images(moru, model):
+    shapes = [shape for _, _, shape in inputs_of(moru, model)]
+    return len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][3] == 3
+
+
+def images(moru, model, folder):
+    """Crops of photographs: pixels for uint8, pixels less 128 for int8, and 0 to 1 for floats."""
+    ((name, dtype, shape),) = inputs_of(moru, model)
+    kinds = {"float32": ("<f4", "f", lambda p: p / 255), "int8": ("|i1", "b", lambda p: p - 128), "uint8": ("|u1", "B", lambda p: p)}
+    descr, code, level = kinds[dtype]
+    subprocess.run(["/usr/bin/python3", PHOTOS, PHOTO_FOLDER, *(str(one) for one in (IMAGES, shape[1], shape[2], folder))], check=True)
+    for i in range(IMAGES):
+        path = folder / f"image_{i}.npy"
+        save_npy(path, descr, shape, array.array(code, map(level, (folder / f"{i}.rgb").read_bytes())))
+        yield [name], [path], None
 
 
 def tallies_of(moru, litert_folder, path, samples, folder):
-    """Runs the original in LiteRT and its conversion in ONNX Runtime. The first tally is what counts."""
+    """Runs the original in LiteRT, on its reference kernels and on XNNPACK, and its conversion in ONNX Runtime: ONNX Runtime beside each of
+    the two, and the two beside each other."""
     onnx = folder / "converted.onnx"
     code, _, error = run(moru, "model", "convert", path, "-o", onnx, "--samples", "1")
     if code != 0:
         raise RuntimeError(error)
     samples = list(samples)
-    kernels = {"reference": True, "preferred": False} if is_hybrid(moru, path) else {"preferred": False}
+    kernels = {"reference": True, "xnnpack": False}
     jobs = [
-        {"model": str(path), "inputs": [str(file) for file in files], "outputs": str(folder / f"{name}_{i}_"), "reference": reference}
+        {"model": str(path), "inputs": [str(file) for file in files], "outputs": str(folder / f"{name}_{i}_"), "reference": reference, "xnnpack": not reference}
         for i, (_, files, _) in enumerate(samples)
         for name, reference in kernels.items()
     ]
     litert(litert_folder, jobs, folder)
     tallies = {name: Tally() for name in kernels}
+    among_them = Tally()
     for i, (names, files, label) in enumerate(samples):
         given = [part for name, file in zip(names, files) for part in ("-i", f"{name}={file}")]
         ours = folder / f"ours_{i}"
@@ -153,9 +169,11 @@ def tallies_of(moru, litert_folder, path, samples, folder):
         if code != 0:
             raise RuntimeError(error)
         for place, one in enumerate(json.loads(out)["outputs"]):
+            theirs = {name: load_npy(folder / f"{name}_{i}_{place}.npy")[0] for name in kernels}
             for name, tally in tallies.items():
-                tally.add(load_npy(one["file"])[0], load_npy(folder / f"{name}_{i}_{place}.npy")[0], label)
-    return list(tallies.values())
+                tally.add(load_npy(one["file"])[0], theirs[name], label)
+            among_them.add(theirs["reference"], theirs["xnnpack"], label)
+    return [*tallies.values(), among_them]
 
 
 def figures_of(tally):
@@ -170,10 +188,14 @@ def beside_litert(moru, litert_folder, files, data):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             real = path.name.startswith(KEYWORDS)
-            samples = keywords(moru, path, folder, data) if real else seeded(moru, path, folder)
-            tally, *others = tallies_of(moru, litert_folder, path, samples, folder)
-        peer = "LiteRT's reference kernels, which define how it rounds floats" if others else "LiteRT"
-        what = f"{path.name} in ONNX Runtime, beside {peer} ({tally.runs} {'keywords' if real else 'seeded runs'})"
+            if real:
+                kind, samples = "keywords", keywords(moru, path, folder, data)
+            elif wants_images(moru, path):
+                kind, samples = "crops of photographs", images(moru, path, folder)
+            else:
+                kind, samples = "seeded runs", seeded(moru, path, folder)
+            tally, xnnpack, among_them = tallies_of(moru, litert_folder, path, samples, folder)
+        what = f"{path.name} in ONNX Runtime, beside LiteRT's reference kernels ({tally.runs} {kind})"
         text = figures_of(tally)
         met = tally.agree / tally.runs >= 0.99
         if tally.is_float:
@@ -184,10 +206,7 @@ def beside_litert(moru, litert_folder, files, data):
         if real:
             ours, theirs = (100 * right / tally.runs for right in tally.right)
             limit += ", accuracy within 0.3 points"
-            text += f", accuracy {ours:.1f} % and {theirs:.1f} %"
+            text += f", accuracy {ours:.1f} % and {theirs:.1f} % (XNNPACK {100 * xnnpack.right[1] / tally.runs:.1f} %)"
             met = met and abs(ours - theirs) <= 0.3
-        for other in others:
-            text += f"; beside the kernels that LiteRT prefers {figures_of(other)}"
-            if real:
-                text += f", their accuracy {100 * other.right[1] / other.runs:.1f} %"
+        text += f"; beside XNNPACK {figures_of(xnnpack)}; LiteRT's two beside each other {figures_of(among_them)}"
         yield what, limit, text, met

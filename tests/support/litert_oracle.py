@@ -2,7 +2,8 @@
 """Runs TFLite models with LiteRT's reference kernels: python3 litert_oracle.py LITERT_FOLDER JOBS.json RESULTS.json
 
 JOBS is a list of {"model": FILE, "inputs": [NPY, ...], "outputs": PREFIX, "reference": BOOL}; the outputs are written as PREFIX0.npy
-and so on. Ops that have no reference kernel of that version, and jobs that want none, run on the kernels that LiteRT prefers.
+and so on. Ops that have no reference kernel of that version, and jobs that want none, run on the kernels that LiteRT prefers, and with
+"xnnpack": true on XNNPACK, as LiteRT does when it is left alone.
 RESULTS is a list with "" or an error message for each job. One process runs all, since it takes long to start.
 """
 import json
@@ -17,6 +18,8 @@ def make(job, interpreter_module):
     def of(resolver):
         return interpreter_module.Interpreter(model_path=job["model"], experimental_op_resolver_type=resolver, num_threads=1)
 
+    if job.get("xnnpack"):
+        return of(kinds.BUILTIN)
     if not job["reference"]:
         return of(kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     try:
