@@ -19,6 +19,9 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
 }  // namespace
 
 extern const NounSpec kNoun_model;
-const NounSpec kNoun_model{.name = "model", .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them, and split them", .add = add};
+const NounSpec kNoun_model{
+    .name = "model",
+    .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them, and split them",
+    .add = add};
 
 }  // namespace moru::cli

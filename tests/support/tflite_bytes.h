@@ -2,9 +2,10 @@
 // TFLite files as nobody's writer makes them.
 #pragma once
 
+#include <tflite_fb/tflite_generated.h>
+
 #include <string>
 #include <string_view>
-#include <tflite_fb/tflite_generated.h>
 
 namespace moru::model {
 

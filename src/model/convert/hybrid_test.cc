@@ -87,8 +87,10 @@ Tensor rows_of(const Dims& dims) {
   Rng rng(3);
   std::vector<float> values(static_cast<std::size_t>(count_of(dims)));
   const std::size_t row = values.size() / static_cast<std::size_t>(dims[0]);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = i / row == 1 ? 0.0F : static_cast<float>(rng.normal() * static_cast<double>(1 + i / row));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t n = i / row;
+    values[i] = n == 1 ? 0.0F : static_cast<float>(rng.normal() * static_cast<double>(1 + n));
+  }
   return Tensor::of<float>(dims, values);
 }
 

@@ -16,7 +16,7 @@ constexpr OpExample kExamples[] = {{"Three shapes", R"(graph "max" {
 Status reference(EvalContext& context) {
   // A NaN is unlike itself: the first one stays.
   return ops::fold_numbers(
-      context, [](auto a, auto b) { return b > a || b != b ? b : a; }, [](auto largest, auto /*count*/) { return largest; });
+      context, [](auto a, auto b) { return b > a || ops::is_nan(b) ? b : a; }, [](auto largest, auto /*count*/) { return largest; });
 }
 
 }  // namespace

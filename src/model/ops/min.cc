@@ -16,7 +16,7 @@ constexpr OpExample kExamples[] = {{"Three shapes", R"(graph "min" {
 Status reference(EvalContext& context) {
   // A NaN is unlike itself: the first one stays.
   return ops::fold_numbers(
-      context, [](auto a, auto b) { return b < a || b != b ? b : a; }, [](auto smallest, auto /*count*/) { return smallest; });
+      context, [](auto a, auto b) { return b < a || ops::is_nan(b) ? b : a; }, [](auto smallest, auto /*count*/) { return smallest; });
 }
 
 }  // namespace

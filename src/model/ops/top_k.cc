@@ -63,7 +63,7 @@ template <class W>
 void order_line(std::span<const W> line, bool largest, std::size_t k, std::vector<std::int64_t>& order) {
   order.resize(line.size());
   std::iota(order.begin(), order.end(), 0);
-  const auto above = [](W a, W b) { return a > b || (a != a && b == b); };
+  const auto above = [](W a, W b) { return a > b || (ops::is_nan(a) && !ops::is_nan(b)); };
   const auto before = [&](std::int64_t i, std::int64_t j) {
     const W a = line[static_cast<std::size_t>(i)];
     const W b = line[static_cast<std::size_t>(j)];

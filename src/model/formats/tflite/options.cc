@@ -65,10 +65,10 @@ FieldTables make_tables() {
 }
 
 const std::vector<Field>& fields_of(fb::BuiltinOptions type) {
-  static const FieldTables kTables = make_tables();
-  static const std::vector<Field> kNone;
-  const auto it = kTables.find(fb::EnumNameBuiltinOptions(type));
-  return type == fb::BuiltinOptions::NONE || it == kTables.end() ? kNone : it->second;
+  static const FieldTables tables = make_tables();
+  static const std::vector<Field> none;
+  const auto it = tables.find(fb::EnumNameBuiltinOptions(type));
+  return type == fb::BuiltinOptions::NONE || it == tables.end() ? none : it->second;
 }
 
 std::string enumerators(const reflection::Enum& enumeration) {

@@ -25,11 +25,11 @@ Result<std::string> reduction_of(const Node& node) {
 /// NaN wins, as in max and min of ONNX.
 template <class T>
 T lesser(T a, T b) {
-  return a != a || a < b ? a : b;
+  return is_nan(a) || a < b ? a : b;
 }
 template <class T>
 T greater(T a, T b) {
-  return a != a || b < a ? a : b;
+  return is_nan(a) || b < a ? a : b;
 }
 
 template <class T>

@@ -91,7 +91,7 @@ Status hard_swish_8bit(EvalContext& context) {
 /// The logistic function at distances of 1/24, less half of what a straight line to the next value misses in the middle; its last
 /// value is where it ends.
 std::uint32_t logistic_entry(std::size_t index) {
-  static const auto kTable = [] {
+  static const auto sigmoid_steps = [] {
     const auto at = [](double i) { return 65536.0 / (1.0 + std::exp(-i / 24.0)); };
     std::array<std::uint16_t, 256> table{};
     for (std::size_t i = 0; i < table.size(); ++i) {
@@ -102,7 +102,7 @@ std::uint32_t logistic_entry(std::size_t index) {
     table.back() = 65535;
     return table;
   }();
-  return kTable[index];
+  return sigmoid_steps[index];
 }
 
 /// Brings 16-bit inputs to a scale of 1 / (3 * 4096), on which 2^17 is 10.7.
