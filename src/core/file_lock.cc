@@ -11,7 +11,7 @@
 namespace moru {
 
 Result<FileLock> FileLock::take(const Path& path) {
-  FileLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  FileLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.fd_ < 0) return fail(errno_error("open", path));
   if (::flock(lock.fd_, LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno != EWOULDBLOCK) return fail(errno_error("lock", path));

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/hub/hub.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/file_lock.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -37,29 +35,12 @@ constexpr int kTicksPerNodesEvent = 10;
 constexpr int kTicksPerSave = 50;
 
 /// Held while a hub uses the folder; the kernel lets it go when the process ends.
-class FolderLock {
- public:
-  static Result<FolderLock> take(const Path& folder) {
-    const Path file = folder / "lock";
-    FolderLock lock;
-    lock.fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock.fd_ < 0) return fail(errno_error("open", file));
-    if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
-      return fail(ErrorCode::kUnavailable,
-                  fmt::format("hub: another hub runs on '{}', expected none; stop it or give another --home", folder.string()));
-    }
-    return lock;
-  }
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  FolderLock() = default;
-  int fd_ = -1;
-};
+Result<FileLock> lock_home(const Path& home) {
+  auto lock = FileLock::take(home / "lock");
+  if (lock || lock.error().code != ErrorCode::kUnavailable) return lock;
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("hub: another hub runs on '{}', expected none; stop it or give another --home", home.string()));
+}
 
 Result<std::string> load_or_make_secret(const Path& file) {
   if (auto text = read_file(file, 4096)) {
@@ -98,7 +79,7 @@ Result<std::vector<trust::PublicKey>> release_keys(const Path& folder, const std
 
 struct Hub::Impl {
   Path home;
-  std::optional<FolderLock> lock;
+  std::optional<FileLock> lock;
   std::string secret;
   std::optional<trust::CertificateAuthority> authority;
   std::optional<Artefacts> artefacts;
@@ -135,7 +116,7 @@ struct Hub::Impl {
 Status Hub::Impl::open_state(const HubOptions& options) {
   home = options.home;
   MORU_RETURN_IF_ERROR(make_folders(home, 0700));
-  MORU_ASSIGN_OR_RETURN(auto taken, FolderLock::take(home));
+  MORU_ASSIGN_OR_RETURN(auto taken, lock_home(home));
   lock.emplace(std::move(taken));
   MORU_ASSIGN_OR_RETURN(authority, trust::CertificateAuthority::load_or_create(home / "ca"));
   MORU_ASSIGN_OR_RETURN(secret, load_or_make_secret(home / "operator-token"));
