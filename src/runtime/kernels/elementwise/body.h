@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loops of elementwise.h, plain enough for the compiler to make vectors of them. Each ISA's file includes this one time.
+#include "runtime/kernels/elementwise/elementwise.h"
+#include "runtime/kernels/round.h"
+
+namespace moru::kernels {
+namespace {
+
+void add_u8(const AddU8& call) {
+  const AddU8 it = call;
+  for (std::size_t i = 0; i < it.count; ++i) {
+    const float a = static_cast<float>(it.a[i] - it.a_zero) * it.a_factor;
+    const float b = static_cast<float>(it.b[i] - it.b_zero) * it.b_factor;
+    it.y[i] = to_level(a + b, it.low, it.high, it.zero);
+  }
+}
+
+void mul_u8(const MulU8& call) {
+  const MulU8 it = call;
+  for (std::size_t i = 0; i < it.count; ++i) {
+    const float product = static_cast<float>((it.a[i] - it.a_zero) * (it.b[i] - it.b_zero));
+    it.y[i] = to_level(product * it.factor, it.low, it.high, it.zero);
+  }
+}
+
+void table_u8(const std::uint8_t* table, const std::uint8_t* x, std::uint8_t* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = table[x[i]];
+}
+
+void flip_u8(const std::uint8_t* x, std::uint8_t* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<std::uint8_t>(x[i] ^ 0x80U);
+}
+
+void sum_rows_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, std::int32_t* sums) {
+  for (std::size_t c = 0; c < channels; ++c) sums[c] = 0;
+  for (std::size_t row = 0; row < rows; ++row, x += stride) {
+    for (std::size_t c = 0; c < channels; ++c) sums[c] += x[c];
+  }
+}
+
+void sum_columns_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums) {
+  for (std::size_t row = 0; row < rows; ++row, x += stride) {
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < k; ++i) sum += x[i];
+    sums[row] = sum;
+  }
+}
+
+void requantize(const std::int32_t* sums, std::size_t count, std::int32_t offset, float factor, float low, float high, std::int32_t zero,
+                std::uint8_t* y) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = to_level(static_cast<float>(sums[i] - offset) * factor, low, high, zero);
+}
+
+void max_u8(const std::uint8_t* x, std::uint8_t* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+void max_f32(const float* x, float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+void add_f32(const float* a, const float* b, float* y, std::size_t count, float low, float high) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(a[i] + b[i], low, high);
+}
+
+void mul_f32(const float* a, const float* b, float* y, std::size_t count, float low, float high) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(a[i] * b[i], low, high);
+}
+
+void clamp_f32(const float* x, float* y, std::size_t count, float low, float high) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(x[i], low, high);
+}
+
+void mean_rows_f32(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float scale, float* sums) {
+  for (std::size_t c = 0; c < channels; ++c) sums[c] = 0;
+  for (std::size_t row = 0; row < rows; ++row, x += stride) {
+    for (std::size_t c = 0; c < channels; ++c) sums[c] += x[c];
+  }
+  for (std::size_t c = 0; c < channels; ++c) sums[c] *= scale;
+}
+
+void quantize(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const float steps = x[i] / scale;
+    y[i] = to_level(steps == steps ? steps : 0.0F, low, high, zero);
+  }
+}
+
+void dequantize(const std::uint8_t* x, float* y, std::size_t count, float scale, std::int32_t zero) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<float>(x[i] - zero) * scale;
+}
+
+constexpr ElementwiseKernel kernel_for(Isa isa) {
+  return {isa,    add_u8,  mul_u8,  table_u8, flip_u8,   sum_rows_u8,   sum_columns_u8, requantize,
+          max_u8, max_f32, add_f32, mul_f32,  clamp_f32, mean_rows_f32, quantize,       dequantize};
+}
+
+}  // namespace
+}  // namespace moru::kernels

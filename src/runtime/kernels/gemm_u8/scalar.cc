@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/gemm_u8/gemm_u8.h"
+#include "runtime/kernels/round.h"
+
+namespace moru::kernels {
+namespace {
+
+std::size_t packed_bytes(int n, int k) { return static_cast<std::size_t>(n) * static_cast<std::size_t>(k); }
+
+void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
+  for (std::size_t i = 0; i < packed_bytes(n, k); ++i) packed[i] = static_cast<std::byte>(w[i]);
+}
+
+void run(const GemmU8& call) {
+  const auto* weights = reinterpret_cast<const std::int8_t*>(call.weights);
+  for (int i = 0; i < call.m; ++i) {
+    const std::uint8_t* a = call.a + i * call.a_stride;
+    std::uint8_t* c = call.c + i * call.c_stride;
+    for (int o = 0; o < call.n; ++o) {
+      const std::int8_t* w = weights + static_cast<std::ptrdiff_t>(o) * call.k;
+      std::int32_t sum = call.bias[o];
+      if (call.row_sums != nullptr) sum -= call.w_zero[o] * call.row_sums[i];
+      for (int k = 0; k < call.k; ++k) sum += a[k] * w[k];
+      c[o] = to_level(static_cast<float>(sum) * call.to.factor[o], call.to.low, call.to.high, call.to.zero);
+    }
+  }
+}
+
+}  // namespace
+
+extern const GemmU8Kernel kGemmU8_scalar;
+const GemmU8Kernel kGemmU8_scalar{Isa::kScalar, packed_bytes, pack, run};
+
+}  // namespace moru::kernels

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/isa.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include "runtime/kernels/kernels.h"
+
+namespace moru::kernels {
+namespace {
+
+class MoruIsa {
+ public:
+  explicit MoruIsa(const char* name) { setenv("MORU_ISA", name, 1); }
+  ~MoruIsa() { unsetenv("MORU_ISA"); }
+  MoruIsa(const MoruIsa&) = delete;
+  MoruIsa& operator=(const MoruIsa&) = delete;
+};
+
+TEST(Isa, TheBestOfTheMachineUnlessTheEnvironmentSaysLess) {
+  EXPECT_EQ(chosen_isa().value(), machine_isas().back());
+  const MoruIsa scalar("scalar");
+  EXPECT_EQ(chosen_isa().value(), Isa::kScalar);
+}
+
+TEST(Isa, AnUnknownNameIsAnErrorThatListsTheKnown) {
+  const MoruIsa typo("avx3");
+  const auto isa = chosen_isa();
+  ASSERT_FALSE(isa.has_value());
+  EXPECT_EQ(isa.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(isa.error().message, testing::StartsWith("MORU_ISA: found 'avx3', expected one of scalar"));
+}
+
+TEST(Isa, EachHasAKernelOfEachFamilyAndNoneThatIsMore) {
+  for (const Isa isa : machine_isas()) {
+    const Kernels kernels = kernels_for(isa);
+    ASSERT_NE(kernels.gemm_u8, nullptr);
+    ASSERT_NE(kernels.depthwise_u8, nullptr);
+    ASSERT_NE(kernels.gemm_f32, nullptr);
+    ASSERT_NE(kernels.depthwise_f32, nullptr);
+    ASSERT_NE(kernels.elementwise, nullptr);
+    EXPECT_LE(kernels.gemm_u8->isa, isa);
+    EXPECT_LE(kernels.elementwise->isa, isa);
+  }
+}
+
+}  // namespace
+}  // namespace moru::kernels

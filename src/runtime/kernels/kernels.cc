@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/kernels.h"
+
+namespace moru::kernels {
+namespace {
+
+template <class Kernel>
+const Kernel* best(std::span<const Kernel* const> family, Isa isa) {
+  const Kernel* found = nullptr;
+  for (const Kernel* kernel : family) {
+    if (kernel->isa <= isa && (found == nullptr || kernel->isa > found->isa)) found = kernel;
+  }
+  return found;
+}
+
+}  // namespace
+
+Kernels kernels_for(Isa isa) {
+  return {isa,
+          best(all_gemm_u8(), isa),
+          best(all_depthwise_u8(), isa),
+          best(all_gemm_f32(), isa),
+          best(all_depthwise_f32(), isa),
+          best(all_elementwise(), isa)};
+}
+
+}  // namespace moru::kernels

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/kernels/depthwise_f32/depthwise_f32.h"
+#include "runtime/kernels/depthwise_u8/depthwise_u8.h"
+#include "runtime/kernels/elementwise/elementwise.h"
+#include "runtime/kernels/gemm_f32/gemm_f32.h"
+#include "runtime/kernels/gemm_u8/gemm_u8.h"
+#include "runtime/kernels/isa.h"
+
+namespace moru::kernels {
+
+/// One kernel a family, for one ISA. Never null; immutable, for all threads.
+struct Kernels {
+  Isa isa;
+  const GemmU8Kernel* gemm_u8;
+  const DepthwiseU8Kernel* depthwise_u8;
+  const GemmF32Kernel* gemm_f32;
+  const DepthwiseF32Kernel* depthwise_f32;
+  const ElementwiseKernel* elementwise;
+};
+
+/// Each family's file for `isa`, or for the next lower ISA that has one.
+Kernels kernels_for(Isa isa);
+
+}  // namespace moru::kernels
