@@ -15,9 +15,10 @@ namespace {
   return (x + kMagic) - kMagic;
 }
 
+/// What is not a number stays so.
 [[maybe_unused]] inline float clamp(float x, float low, float high) {
-  const float above = x > low ? x : low;
-  return above < high ? above : high;
+  const float above = x < low ? low : x;
+  return above > high ? high : above;
 }
 
 [[maybe_unused]] inline std::uint8_t to_level(float steps, float low, float high, std::int32_t zero) {

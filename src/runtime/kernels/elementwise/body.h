@@ -32,7 +32,6 @@ void flip_u8(const std::uint8_t* x, std::uint8_t* y, std::size_t count) {
 }
 
 void sum_rows_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, std::int32_t* sums) {
-  for (std::size_t c = 0; c < channels; ++c) sums[c] = 0;
   for (std::size_t row = 0; row < rows; ++row, x += stride) {
     for (std::size_t c = 0; c < channels; ++c) sums[c] += x[c];
   }
@@ -71,12 +70,14 @@ void clamp_f32(const float* x, float* y, std::size_t count, float low, float hig
   for (std::size_t i = 0; i < count; ++i) y[i] = clamp(x[i], low, high);
 }
 
-void mean_rows_f32(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float scale, float* sums) {
-  for (std::size_t c = 0; c < channels; ++c) sums[c] = 0;
+void sum_rows_f32(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float* sums) {
   for (std::size_t row = 0; row < rows; ++row, x += stride) {
     for (std::size_t c = 0; c < channels; ++c) sums[c] += x[c];
   }
-  for (std::size_t c = 0; c < channels; ++c) sums[c] *= scale;
+}
+
+void scale_f32(const float* x, float* y, std::size_t count, float factor, float low, float high) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(x[i] * factor, low, high);
 }
 
 void quantize(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero) {
@@ -91,8 +92,8 @@ void dequantize(const std::uint8_t* x, float* y, std::size_t count, float scale,
 }
 
 constexpr ElementwiseKernel kernel_for(Isa isa) {
-  return {isa,    add_u8,  mul_u8,  table_u8, flip_u8,   sum_rows_u8,   sum_columns_u8, requantize,
-          max_u8, max_f32, add_f32, mul_f32,  clamp_f32, mean_rows_f32, quantize,       dequantize};
+  return {isa,     add_u8,  mul_u8,  table_u8,  flip_u8,      sum_rows_u8, sum_columns_u8, requantize, max_u8,
+          max_f32, add_f32, mul_f32, clamp_f32, sum_rows_f32, scale_f32,   quantize,       dequantize};
 }
 
 }  // namespace

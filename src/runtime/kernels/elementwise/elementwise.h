@@ -45,7 +45,7 @@ struct ElementwiseKernel {
   void (*table_u8)(const std::uint8_t* table, const std::uint8_t* x, std::uint8_t* y, std::size_t count);
   /// y = x ^ 0x80: int8 to its level in uint8 and back.
   void (*flip_u8)(const std::uint8_t* x, std::uint8_t* y, std::size_t count);
-  /// sums[c] = sum over rows of x[row, c]
+  /// sums[c] += sum over rows of x[row, c]
   void (*sum_rows_u8)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, std::int32_t* sums);
   /// sums[row] = sum over k of x[row, k]
   void (*sum_columns_u8)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums);
@@ -59,8 +59,10 @@ struct ElementwiseKernel {
   void (*add_f32)(const float* a, const float* b, float* y, std::size_t count, float low, float high);
   void (*mul_f32)(const float* a, const float* b, float* y, std::size_t count, float low, float high);
   void (*clamp_f32)(const float* x, float* y, std::size_t count, float low, float high);
-  /// sums[c] = (sum over rows of x[row, c]) * scale
-  void (*mean_rows_f32)(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float scale, float* sums);
+  /// sums[c] += sum over rows of x[row, c]
+  void (*sum_rows_f32)(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float* sums);
+  /// y = clamp(x * factor, low, high)
+  void (*scale_f32)(const float* x, float* y, std::size_t count, float factor, float low, float high);
   /// y = round(clamp(x / scale, low, high)) + zero; a NaN gives zero
   void (*quantize)(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero);
   /// y = float32(x - zero) * scale

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backends/native/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "model/ops/verify.h"
+#include "model/passes/pass.h"
+
+namespace moru::runtime::native {
+namespace {
+
+using model::Graph;
+
+constexpr std::string_view kLoad = "load model";
+
+/// Extents that have a name, or stand in an input, become numbers; what follows from them is inferred.
+Result<Graph> with_extents(const Graph& graph, std::span<const model::Dims> extents) {
+  Graph bound = graph;
+  std::map<std::string, std::int64_t> named;
+  for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+    model::ValueType type = bound.value(bound.inputs[i]).type;
+    for (std::size_t axis = 0; axis < type.shape->size(); ++axis) {
+      model::Dim& dim = (*type.shape)[axis];
+      if (!dim.known() && !dim.symbol.empty()) named[dim.symbol] = extents[i][axis];
+      dim = {extents[i][axis], {}};
+    }
+    bound.set_type(bound.inputs[i], std::move(type));
+  }
+  for (model::ValueId id = 0; static_cast<std::size_t>(id) < bound.value_count(); ++id) {
+    model::ValueType type = bound.value(id).type;
+    if (!type.shape) continue;
+    for (model::Dim& dim : *type.shape) {
+      if (const auto found = named.find(dim.symbol); !dim.known() && found != named.end()) dim = {found->second, {}};
+    }
+    bound.set_type(id, std::move(type));
+  }
+  const std::string passes[] = {"fold_constants"};  // shapes that are computed are numbers now
+  MORU_RETURN_IF_ERROR(model::run_passes(bound, passes));
+  return bound;
+}
+
+}  // namespace
+
+NativeModel::NativeModel(Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs)
+    : graph_(std::move(graph)),
+      kernels_(kernels),
+      inputs_(std::move(inputs)),
+      outputs_(std::move(outputs)),
+      checker_(inputs_, outputs_),
+      from_(inputs_.size()),
+      to_(outputs_.size()) {}
+
+Result<std::unique_ptr<Session>> NativeModel::load(Graph graph) {
+  MORU_ASSIGN_OR_RETURN(const kernels::Isa isa, kernels::chosen_isa());
+  MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
+  MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));
+  // Groups of quantised ops first: folding would make floats of their weights.
+  const std::string passes[] = {"eliminate_identity", "fuse_qdq", "fold_constants", "fold_batch_norm"};
+  MORU_RETURN_IF_ERROR_IN(kLoad, model::run_passes(graph, passes));
+  std::vector<model::Dims> extents;
+  for (const Port& port : inputs) {
+    model::Dims dims;
+    for (const model::Dim& dim : port.shape) dims.push_back(dim.known() ? dim.value : 1);
+    extents.push_back(std::move(dims));
+  }
+  std::unique_ptr<NativeModel> session(new NativeModel(std::move(graph), kernels::kernels_for(isa), std::move(inputs), std::move(outputs)));
+  MORU_RETURN_IF_ERROR_IN(kLoad, session->plan_for(std::move(extents)));
+  return session;
+}
+
+Status NativeModel::plan_for(std::vector<model::Dims> extents) {
+  MORU_ASSIGN_OR_RETURN(const Graph bound, with_extents(graph_, extents));
+  MORU_ASSIGN_OR_RETURN(auto plan, engine::Plan::make(bound, kernels_));
+  MORU_ASSIGN_OR_RETURN(context_, engine::Context::make(std::move(plan)));
+  output_dims_.clear();
+  for (const model::ValueId id : bound.outputs) {
+    model::Dims dims;
+    for (const model::Dim& dim : *bound.value(id).type.shape) dims.push_back(dim.value);
+    output_dims_.push_back(std::move(dims));
+  }
+  extents_ = std::move(extents);
+  return {};
+}
+
+Status NativeModel::plan_for(std::span<const model::ConstTensorView> inputs) {
+  bool same = true;
+  for (std::size_t i = 0; i < inputs.size(); ++i) same = same && std::ranges::equal(inputs[i].dims, extents_[i]);
+  if (same) return {};
+  std::vector<model::Dims> extents;
+  for (const auto& input : inputs) extents.emplace_back(input.dims.begin(), input.dims.end());
+  MORU_RETURN_IF_ERROR_IN("run model", plan_for(std::move(extents)));
+  return {};
+}
+
+Status NativeModel::run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) {
+  MORU_RETURN_IF_ERROR(checker_.check(inputs, outputs));
+  MORU_RETURN_IF_ERROR(plan_for(inputs));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    // The ports may leave an extent open that the plan knows.
+    if (!std::ranges::equal(outputs[i].dims, output_dims_[i])) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("output '{}': found memory for {}, expected {}", outputs_[i].name,
+                                                           model::to_string(outputs[i].dims), model::to_string(output_dims_[i])));
+    }
+    to_[i] = outputs[i].bytes.data();
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) from_[i] = inputs[i].bytes.data();
+  context_->run(from_, to_);
+  return {};
+}
+
+Result<std::vector<model::Tensor>> NativeModel::run_once(std::span<const model::Tensor> inputs) {
+  std::vector<model::ConstTensorView> from;
+  for (const auto& input : inputs) from.push_back(input.view());
+  MORU_RETURN_IF_ERROR(checker_.check_inputs(from));
+  MORU_RETURN_IF_ERROR(plan_for(from));
+  std::vector<model::Tensor> made;
+  std::vector<model::TensorView> to;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(outputs_[i].dtype, output_dims_[i]));
+    made.push_back(std::move(tensor));
+  }
+  for (auto& tensor : made) to.push_back(tensor.mutable_view());
+  MORU_RETURN_IF_ERROR(run(from, to));
+  return made;
+}
+
+}  // namespace moru::runtime::native

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/backends/ports.h"
+#include "runtime/engine/plan.h"
+
+namespace moru::runtime::native {
+
+/// A model on our own engine. It is planned for one set of extents at a time: those that load() bound (1 for each open one), or of the last
+/// run, whichever was later. A run with others plans anew, which allocates and takes as long as loading; a run with the same
+/// allocates nothing.
+class NativeModel final : public Session {
+ public:
+  /// `graph` in ONNX's words. Errors: kUnsupported with the node's name, and those of chosen_isa().
+  static Result<std::unique_ptr<Session>> load(model::Graph graph);
+
+  std::span<const Port> inputs() const override { return inputs_; }
+  std::span<const Port> outputs() const override { return outputs_; }
+  Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
+  Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
+
+ private:
+  NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);
+  Status plan_for(std::vector<model::Dims> extents);
+  Status plan_for(std::span<const model::ConstTensorView> inputs);
+
+  model::Graph graph_;
+  kernels::Kernels kernels_;
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+  PortChecker checker_;
+  std::vector<model::Dims> extents_;      ///< of the inputs of the plan
+  std::vector<model::Dims> output_dims_;  ///< of its outputs
+  std::unique_ptr<engine::Context> context_;
+  std::vector<const std::byte*> from_;
+  std::vector<std::byte*> to_;
+};
+
+}  // namespace moru::runtime::native

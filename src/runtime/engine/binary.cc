@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/binary.h"
+
+#include <algorithm>
+
+namespace moru::runtime::engine {
+namespace {
+
+struct Axis {
+  std::int64_t extent;
+  std::int64_t a;  ///< strides; 0 where an operand stretches
+  std::int64_t b;
+};
+
+class BinaryStep final : public Step {
+ public:
+  struct Buffers {
+    BufferId a;
+    BufferId b;
+    BufferId y;
+  };
+  BinaryStep(const Buffers& buffers, std::vector<Axis> axes, const BinaryKernel& kernel, Bounds bounds)
+      : buffers_(buffers), axes_(std::move(axes)), kernel_(kernel), bounds_(bounds) {}
+
+  void run(const Frame& frame) const noexcept override {
+    walk(0, frame.at<const float>(buffers_.a), frame.at<const float>(buffers_.b), frame.at<float>(buffers_.y));
+  }
+
+ private:
+  float* walk(std::size_t depth, const float* a, const float* b, float* y) const noexcept {
+    const Axis axis = axes_[depth];
+    if (depth + 1 < axes_.size()) {
+      for (std::int64_t i = 0; i < axis.extent; ++i) y = walk(depth + 1, a + i * axis.a, b + i * axis.b, y);
+      return y;
+    }
+    if (axis.a == 1 && axis.b == 1 && kernel_.rows != nullptr) {
+      kernel_.rows(a, b, y, static_cast<std::size_t>(axis.extent), bounds_.low, bounds_.high);
+    } else {
+      for (std::int64_t i = 0; i < axis.extent; ++i) {
+        const float value = kernel_.one(a[i * axis.a], b[i * axis.b]);
+        const float above = value < bounds_.low ? bounds_.low : value;
+        y[i] = above > bounds_.high ? bounds_.high : above;
+      }
+    }
+    return y + axis.extent;
+  }
+
+  Buffers buffers_;
+  std::vector<Axis> axes_;
+  BinaryKernel kernel_;
+  Bounds bounds_;
+};
+
+/// Strides of an operand along the axes of `y`, in the order y lies in.
+model::Dims strides_in(const Stored& operand, const Stored& y) {
+  model::Dims logical = logical_strides(operand);
+  for (std::size_t i = 0; i < logical.size(); ++i) logical[i] = operand.dims[i] == 1 ? 0 : logical[i];
+  logical.insert(logical.begin(), y.dims.size() - logical.size(), 0);
+  if (y.layout == Layout::kChannelsLast) std::rotate(logical.begin() + 1, logical.begin() + 2, logical.end());
+  return logical;
+}
+
+std::vector<Axis> axes_of(const Stored& a, const Stored& b, const Stored& y) {
+  const model::Dims extents = y.physical_dims();
+  const model::Dims a_strides = strides_in(a, y);
+  const model::Dims b_strides = strides_in(b, y);
+  std::vector<Axis> axes;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    const Axis axis{extents[i], a_strides[i], b_strides[i]};
+    if (axis.extent == 1) continue;
+    if (!axes.empty() && axes.back().a == axis.a * axis.extent && axes.back().b == axis.b * axis.extent) {
+      axes.back() = {axes.back().extent * axis.extent, axis.a, axis.b};
+    } else {
+      axes.push_back(axis);
+    }
+  }
+  if (axes.empty()) axes.push_back({y.count() == 0 ? 0 : 1, 1, 1});
+  return axes;
+}
+
+}  // namespace
+
+Status lower_binary(Lowering& lowering, const model::Node& node, const BinaryKernel& kernel) {
+  MORU_ASSIGN_OR_RETURN(const Stored a, lowering.input(node, 0));
+  MORU_ASSIGN_OR_RETURN(const Stored b, lowering.input(node, 1));
+  if (a.is_levels() || b.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  model::ValueId value = node.outputs.front();
+  const Bounds bounds = lowering.absorb_bounds(value);
+  const bool follows_a = a.count() >= b.count();
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(value, follows_a ? a.layout : b.layout));
+  lowering.add(std::make_unique<BinaryStep>(BinaryStep::Buffers{a.buffer, b.buffer, y.buffer}, axes_of(a, b, y), kernel, bounds),
+               {a.buffer, b.buffer, y.buffer});
+  return {};
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/copy.h"
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace moru::runtime::engine {
+namespace {
+
+struct Axis {
+  std::int64_t extent;
+  std::int64_t from;
+  std::int64_t to;
+};
+
+/// Axes that are one run on both sides become one; those of extent 1 go.
+std::vector<Axis> merged(const Copy& copy) {
+  std::vector<Axis> axes;
+  for (std::size_t i = 0; i < copy.dims.size(); ++i) {
+    const Axis axis{copy.dims[i], copy.from_strides[i], copy.to_strides[i]};
+    if (axis.extent == 1) continue;
+    if (!axes.empty() && axes.back().from == axis.from * axis.extent && axes.back().to == axis.to * axis.extent) {
+      axes.back() = {axes.back().extent * axis.extent, axis.from, axis.to};
+    } else {
+      axes.push_back(axis);
+    }
+  }
+  if (axes.empty()) axes.push_back({1, 1, 1});
+  return axes;
+}
+
+template <class T>
+class CopyStep final : public Step {
+ public:
+  CopyStep(BufferId from, BufferId to, const Copy& copy)
+      : from_(from), to_(to), from_offset_(copy.from_offset), to_offset_(copy.to_offset), axes_(merged(copy)) {}
+
+  void run(const Frame& frame) const noexcept override { copy(0, frame.at<const T>(from_) + from_offset_, frame.at<T>(to_) + to_offset_); }
+
+ private:
+  void copy(std::size_t depth, const T* from, T* to) const noexcept {
+    const Axis axis = axes_[depth];
+    if (depth + 1 < axes_.size()) {
+      for (std::int64_t i = 0; i < axis.extent; ++i) copy(depth + 1, from + i * axis.from, to + i * axis.to);
+    } else if (axis.from == 1 && axis.to == 1) {
+      std::memcpy(to, from, static_cast<std::size_t>(axis.extent) * sizeof(T));
+    } else {
+      for (std::int64_t i = 0; i < axis.extent; ++i) to[i * axis.to] = from[i * axis.from];
+    }
+  }
+
+  BufferId from_;
+  BufferId to_;
+  std::int64_t from_offset_;
+  std::int64_t to_offset_;
+  std::vector<Axis> axes_;
+};
+
+}  // namespace
+
+model::Dims dense_strides(std::span<const std::int64_t> dims) {
+  model::Dims strides(dims.size(), 1);
+  for (std::size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
+  return strides;
+}
+
+std::unique_ptr<Step> make_copy(BufferId from, BufferId to, const Copy& copy, std::size_t element_bytes) {
+  if (element_bytes == 1) return std::make_unique<CopyStep<std::uint8_t>>(from, to, copy);
+  return std::make_unique<CopyStep<float>>(from, to, copy);
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/binary.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  return lower_binary(lowering, node, {.rows = lowering.kernels().elementwise->add_f32, .one = [](float a, float b) { return a + b; }});
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_add;
+const LowerSpec kLower_add{.name = "Add", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "runtime/engine/convolution.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const Stored& x, model::ValueId y, std::span<const float> w,
+                       std::span<const float> bias) {
+  kernels::DepthwiseF32 call;
+  const auto rows = depthwise_rows(geometry, w);
+  const auto width = static_cast<std::size_t>(kernels::padded(geometry.channels));
+  const auto channels = static_cast<std::size_t>(geometry.channels);
+  std::vector<float> padded(static_cast<std::size_t>(geometry.taps()) * width, 0.0F);
+  for (std::size_t tap = 0; tap < static_cast<std::size_t>(geometry.taps()); ++tap) {
+    std::copy_n(rows.data() + tap * channels, channels, padded.data() + tap * width);
+  }
+  MORU_ASSIGN_OR_RETURN(call.weights, lowering.keep(padded));
+  std::vector<float> all(channels, 0.0F);
+  std::ranges::copy(bias, all.begin());
+  MORU_ASSIGN_OR_RETURN(call.bias, keep_channels<float>(lowering, all, 0, geometry.channels));
+  const Bounds bounds = lowering.absorb_bounds(y);
+  call.low = bounds.low;
+  call.high = bounds.high;
+  MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kChannelsLast));
+  return add_depthwise(lowering, geometry, {x.buffer, out.buffer}, call);
+}
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  enum Input : std::size_t { kX, kW, kB };
+  MORU_ASSIGN_OR_RETURN(const model::Tensor* w, lowering.constant(node, kW));
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, kX, Layout::kChannelsLast));
+  if (x.is_levels() || w->dtype() != model::DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected float32");
+  std::span<const float> bias;
+  if (lowering.has_input(node, kB)) {
+    MORU_ASSIGN_OR_RETURN(const model::Tensor* b, lowering.constant(node, kB));
+    bias = b->data<float>();
+  }
+  model::ValueId y = node.outputs.front();
+  MORU_ASSIGN_OR_RETURN(const model::Dims y_dims, lowering.dims(y));
+  MORU_ASSIGN_OR_RETURN(const ConvGeometry geometry, read_geometry(node, x.dims, w->dims(), y_dims));
+  if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, x, y, w->data<float>(), bias);
+  MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kChannelsLast));
+  const Bounds bounds = lowering.absorb_bounds(y);
+  std::vector<MatrixF32> matrices;
+  for (int g = 0; g < geometry.group; ++g) {
+    const auto rows = rows_of_group(geometry, w->data<float>(), g);
+    const auto outputs = static_cast<std::size_t>(geometry.group_outputs());
+    const auto group_bias = bias.empty() ? bias : bias.subspan(static_cast<std::size_t>(g) * outputs, outputs);
+    MORU_ASSIGN_OR_RETURN(auto matrix, make_matrix(lowering, rows, geometry.group_outputs(), geometry.taps() * geometry.group_channels(),
+                                                   group_bias, bounds));
+    matrices.push_back(matrix);
+  }
+  MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kChannelsLast));
+  return add_convolution(lowering, geometry, {x.buffer, out.buffer, residual ? residual->buffer : -1}, std::move(matrices), 0.0F);
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_conv;
+const LowerSpec kLower_conv{.name = "Conv", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/matrix.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+class DequantizeStep final : public Step {
+ public:
+  DequantizeStep(BufferId x, BufferId y, std::size_t count, float scale, std::int32_t zero, const kernels::Kernels& kernels)
+      : x_(x), y_(y), count_(count), scale_(scale), zero_(zero), dequantize_(kernels.elementwise->dequantize) {}
+
+  void run(const Frame& frame) const noexcept override {
+    dequantize_(frame.at<const std::uint8_t>(x_), frame.at<float>(y_), count_, scale_, zero_);
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::size_t count_;
+  float scale_;
+  std::int32_t zero_;
+  void (*dequantize_)(const std::uint8_t* x, float* y, std::size_t count, float scale, std::int32_t zero);
+};
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
+  if (!x.is_levels() || y.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
+  MORU_ASSIGN_OR_RETURN(const float scale, read_scale(lowering, node));
+  std::int32_t zero = level_shift(x.dtype);
+  if (lowering.has_input(node, 2)) {
+    MORU_ASSIGN_OR_RETURN(zero, read_zero(lowering, node, 2));
+  }
+  lowering.add(std::make_unique<DequantizeStep>(x.buffer, y.buffer, x.count(), scale, zero, lowering.kernels()), {x.buffer, y.buffer});
+  return {};
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_dequantize_linear;
+const LowerSpec kLower_dequantize_linear{.name = "DequantizeLinear", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/binary.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  return lower_binary(lowering, node, {.one = [](float a, float b) { return a / b; }});
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_div;
+const LowerSpec kLower_div{.name = "Div", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/unary.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  MORU_ASSIGN_OR_RETURN(const float alpha, model::float_attribute(node, "alpha", 0.01F));
+  return lower_unary(lowering, node, [alpha](float x) { return x < 0.0F ? alpha * x : x; });
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_leaky_relu;
+const LowerSpec kLower_leaky_relu{.name = "LeakyRelu", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

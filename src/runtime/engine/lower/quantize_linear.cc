@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "runtime/engine/matrix.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+class QuantizeStep final : public Step {
+ public:
+  QuantizeStep(BufferId x, BufferId y, std::size_t count, float scale, kernels::Requantize to, const kernels::Kernels& kernels)
+      : x_(x), y_(y), count_(count), scale_(scale), to_(to), quantize_(kernels.elementwise->quantize) {}
+
+  void run(const Frame& frame) const noexcept override {
+    quantize_(frame.at<const float>(x_), frame.at<std::uint8_t>(y_), count_, scale_, to_.low, to_.high, to_.zero);
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::size_t count_;
+  float scale_;
+  kernels::Requantize to_;
+  void (*quantize_)(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero);
+};
+
+Status lower(Lowering& lowering, const model::Node& node) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
+  if (x.is_levels() || !y.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32 to int8 or uint8");
+  MORU_ASSIGN_OR_RETURN(const float scale, read_scale(lowering, node));
+  kernels::Requantize to{.zero = level_shift(y.dtype)};
+  if (lowering.has_input(node, 2)) {
+    MORU_ASSIGN_OR_RETURN(to.zero, read_zero(lowering, node, 2));
+  }
+  to.low = static_cast<float>(-to.zero);
+  to.high = static_cast<float>(255 - to.zero);
+  lowering.add(std::make_unique<QuantizeStep>(x.buffer, y.buffer, x.count(), scale, to, lowering.kernels()), {x.buffer, y.buffer});
+  return {};
+}
+
+}  // namespace
+
+extern const LowerSpec kLower_quantize_linear;
+const LowerSpec kLower_quantize_linear{.name = "QuantizeLinear", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/lowering.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/engine/borders.h"
+#include "runtime/engine/copy.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+using model::DType;
+using model::Node;
+using model::Tensor;
+using model::ValueId;
+
+bool is_stored_type(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt8 || dtype == DType::kUInt8; }
+
+bool is_op(const Node& node, std::string_view op) { return node.domain.empty() && node.op == op; }
+
+}  // namespace
+
+std::size_t Stored::count() const {
+  std::size_t count = 1;
+  for (const std::int64_t extent : dims) count *= static_cast<std::size_t>(extent);
+  return count;
+}
+
+model::Dims Stored::physical_dims() const {
+  model::Dims physical = dims;
+  if (layout == Layout::kChannelsLast) std::rotate(physical.begin() + 1, physical.begin() + 2, physical.end());
+  return physical;
+}
+
+model::Dims logical_strides(const Stored& stored) {
+  model::Dims strides = dense_strides(stored.physical_dims());
+  if (stored.layout == Layout::kChannelsLast) std::rotate(strides.begin() + 1, strides.end() - 1, strides.end());
+  return strides;
+}
+
+Lowering::Lowering(const model::Graph& graph, const kernels::Kernels& kernels)
+    : graph_(graph),
+      plan_(new Plan()),
+      stored_(graph.value_count()),
+      consumers_(graph.consumers()),
+      is_output_(graph.value_count(), false),
+      done_(graph.nodes().size(), false) {
+  plan_->kernels_ = kernels;
+  for (const ValueId id : graph.outputs) is_output_[static_cast<std::size_t>(id)] = true;
+}
+
+Result<std::shared_ptr<const Plan>> Lowering::run() {
+  MORU_RETURN_IF_ERROR(import_inputs());
+  for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
+    if (!done_[i]) MORU_RETURN_IF_ERROR(lower_node(i));
+  }
+  MORU_RETURN_IF_ERROR(export_outputs());
+  place_buffers();
+  return plan_;
+}
+
+Status Lowering::lower_node(std::size_t index) {
+  const Node& node = graph_.nodes()[index];
+  current_ = model::describe(graph_, index);
+  const LowerSpec* spec = find_lowering(node.op, node.domain);
+  if (spec == nullptr) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{}: the native engine has no op {}{}{}", current_, node.domain, node.domain.empty() ? "" : ".", node.op));
+  }
+  done_[index] = true;
+  MORU_RETURN_IF_ERROR_IN(current_, spec->lower(*this, node));
+  return {};
+}
+
+Status Lowering::import_inputs() {
+  for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+    const ValueId id = graph_.inputs[i];
+    current_ = fmt::format("input '{}'", graph_.value(id).name);
+    MORU_ASSIGN_OR_RETURN_IN(current_, const Stored stored, output(id, Layout::kPlain));
+    const BufferId port = new_buffer({.kind = Buffer::Kind::kInput, .port = static_cast<int>(i)});
+    add(make_border(port, stored.buffer, stored.count() * stored.element_bytes(), stored.dtype == DType::kInt8, kernels()),
+        {port, stored.buffer});
+  }
+  return {};
+}
+
+Status Lowering::export_outputs() {
+  for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+    const ValueId id = graph_.outputs[i];
+    current_ = fmt::format("output '{}'", graph_.value(id).name);
+    MORU_ASSIGN_OR_RETURN_IN(current_, const Stored any, stored_value(id));
+    MORU_ASSIGN_OR_RETURN(const Stored stored, moved(any, Layout::kPlain));
+    const BufferId port = new_buffer({.kind = Buffer::Kind::kOutput, .port = static_cast<int>(i)});
+    add(make_border(stored.buffer, port, stored.count() * stored.element_bytes(), stored.dtype == DType::kInt8, kernels()),
+        {stored.buffer, port});
+  }
+  return {};
+}
+
+bool Lowering::has_input(const Node& node, std::size_t index) const {
+  return index < node.inputs.size() && node.inputs[index] != model::kNoValue;
+}
+
+Result<Stored> Lowering::input(const Node& node, std::size_t index, std::optional<Layout> layout) {
+  if (!has_input(node, index)) return fail(ErrorCode::kUnsupported, fmt::format("found no input {}, expected one", index));
+  MORU_ASSIGN_OR_RETURN(Stored stored, stored_value(node.inputs[index]));
+  return layout ? moved(stored, *layout) : stored;
+}
+
+Result<const Tensor*> Lowering::constant(const Node& node, std::size_t index) const {
+  if (!has_input(node, index)) return fail(ErrorCode::kUnsupported, fmt::format("found no input {}, expected a constant", index));
+  const ValueId id = node.inputs[index];
+  const Tensor* tensor = graph_.initializer(id);
+  if (tensor != nullptr) return tensor;
+  return fail(ErrorCode::kUnsupported, fmt::format("input '{}' is computed, expected a constant", graph_.value(id).name));
+}
+
+Result<model::Dims> Lowering::dims(ValueId value) const {
+  const auto& shape = graph_.value(value).type.shape;
+  const std::string& name = graph_.value(value).name;
+  if (!shape) return fail(ErrorCode::kUnsupported, fmt::format("'{}' has no known rank", name));
+  model::Dims dims;
+  for (const auto& dim : *shape) {
+    if (!dim.known()) {
+      return fail(ErrorCode::kUnsupported, fmt::format("'{}' has shape {}, expected known extents", name, model::to_string(*shape)));
+    }
+    dims.push_back(dim.value);
+  }
+  return dims;
+}
+
+Result<Stored> Lowering::output(ValueId value, Layout layout) {
+  const auto& type = graph_.value(value).type;
+  const std::string& name = graph_.value(value).name;
+  if (!type.dtype || !is_stored_type(*type.dtype)) {
+    return fail(ErrorCode::kUnsupported, fmt::format("'{}' is {}, expected float32, int8 or uint8", name,
+                                                     type.dtype ? model::to_string(*type.dtype) : "of no known type"));
+  }
+  Stored stored{.dtype = *type.dtype, .layout = layout};
+  MORU_ASSIGN_OR_RETURN(stored.dims, dims(value));
+  MORU_RETURN_IF_ERROR(model::element_count(stored.dims, *type.dtype));
+  if (stored.dims.size() < 3) stored.layout = Layout::kPlain;
+  stored.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = stored.count() * stored.element_bytes() + kernels::kSlack});
+  alias(value, stored);
+  return stored;
+}
+
+void Lowering::alias(ValueId value, Stored stored) { stored_[static_cast<std::size_t>(value)] = std::move(stored); }
+
+BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}); }
+
+Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
+  MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
+  plan_->weights_.push_back(std::move(memory));
+  plan_->weight_bytes_ += bytes;
+  return plan_->weights_.back().get();
+}
+
+void Lowering::add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses) {
+  const int index = static_cast<int>(plan_->steps_.size());
+  for (const BufferId buffer : uses) {
+    Lifetime& lifetime = lifetimes_[static_cast<std::size_t>(buffer)];
+    if (lifetime.first < 0) lifetime.first = index;
+    lifetime.last = index;
+  }
+  plan_->steps_.push_back({std::move(step), current_});
+}
+
+const Node* Lowering::only_user(ValueId value) const {
+  const auto& users = consumers_[static_cast<std::size_t>(value)];
+  if (users.size() != 1 || is_output_[static_cast<std::size_t>(value)]) return nullptr;
+  return &graph_.nodes()[static_cast<std::size_t>(users.front())];
+}
+
+void Lowering::absorb_user(ValueId& value) {
+  const auto user = static_cast<std::size_t>(consumers_[static_cast<std::size_t>(value)].front());
+  done_[user] = true;
+  value = graph_.nodes()[user].outputs.front();
+}
+
+Bounds Lowering::absorb_bounds(ValueId& value) {
+  Bounds bounds;
+  while (const Node* user = only_user(value)) {
+    const bool relu = is_op(*user, "Relu");
+    if ((!relu && !is_op(*user, "Clip")) || user->inputs.front() != value) break;
+    Bounds next{relu ? 0.0F : bounds.low, bounds.high};
+    bool known = true;
+    for (std::size_t i = 1; i < 3 && !relu; ++i) {
+      if (!has_input(*user, i)) continue;
+      const Tensor* bound = graph_.initializer(user->inputs[i]);
+      known = known && bound != nullptr && bound->dtype() == DType::kFloat32 && !std::isnan(bound->data<float>()[0]);
+      if (!known) break;
+      (i == 1 ? next.low : next.high) = bound->data<float>()[0];
+    }
+    if (!known) break;
+    // Clamps one after the other; where the ends of one are the wrong way round, high wins, as in Clip.
+    bounds = {std::min(std::max(bounds.low, next.low), next.high), std::min(std::max(bounds.high, next.low), next.high)};
+    absorb_user(value);
+  }
+  return bounds;
+}
+
+Result<std::vector<float>> Lowering::absorb_bias(ValueId& value, int columns) {
+  const Node* user = only_user(value);
+  if (user == nullptr || !is_op(*user, "Add")) return std::vector<float>{};
+  const ValueId other = user->inputs[user->inputs[0] == value ? 1 : 0];
+  const Tensor* tensor = graph_.initializer(other);
+  // Of the sum's shape: a constant of a higher rank would stretch the value.
+  if (tensor == nullptr || tensor->dtype() != DType::kFloat32 ||
+      graph_.value(value).type.shape != graph_.value(user->outputs[0]).type.shape) {
+    return std::vector<float>{};
+  }
+  const bool is_row = tensor->count() == columns && tensor->dims().back() == columns;
+  if (tensor->count() != 1 && !is_row) return std::vector<float>{};
+  std::vector<float> bias;
+  for (int o = 0; o < columns; ++o) bias.push_back(tensor->data<float>()[tensor->count() == 1 ? 0 : static_cast<std::size_t>(o)]);
+  absorb_user(value);
+  return bias;
+}
+
+Result<std::optional<Stored>> Lowering::absorb_residual(ValueId& value, Layout layout) {
+  const Node* user = only_user(value);
+  if (user == nullptr || !is_op(*user, "Add")) return std::nullopt;
+  const ValueId other = user->inputs[user->inputs[0] == value ? 1 : 0];
+  const auto& stored = stored_[static_cast<std::size_t>(other)];
+  if (!stored || stored->is_levels()) return std::nullopt;
+  const auto& shape = graph_.value(value).type.shape;
+  if (!shape || shape->size() != stored->dims.size()) return std::nullopt;
+  for (std::size_t i = 0; i < shape->size(); ++i) {
+    if ((*shape)[i].value != stored->dims[i]) return std::nullopt;
+  }
+  MORU_ASSIGN_OR_RETURN(Stored residual, moved(*stored, layout));
+  absorb_user(value);
+  return residual;
+}
+
+Result<Stored> Lowering::stored_value(ValueId value) {
+  const auto& stored = stored_[static_cast<std::size_t>(value)];
+  if (stored) return *stored;
+  const Tensor* tensor = graph_.initializer(value);
+  const std::string& name = graph_.value(value).name;
+  if (tensor == nullptr) return fail(ErrorCode::kInternal, fmt::format("'{}' is used before it is made", name));
+  if (!is_stored_type(tensor->dtype())) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("'{}' is {}, expected float32, int8 or uint8", name, model::to_string(tensor->dtype())));
+  }
+  return stored_constant(value, *tensor);
+}
+
+Result<Stored> Lowering::stored_constant(ValueId value, const Tensor& tensor) {
+  Stored stored{.dtype = tensor.dtype(), .dims = tensor.dims()};
+  MORU_ASSIGN_OR_RETURN(std::byte * memory, keep_bytes(tensor.size_bytes()));
+  std::ranges::copy(tensor.bytes(), memory);
+  if (tensor.dtype() == DType::kInt8) {
+    for (std::size_t i = 0; i < tensor.size_bytes(); ++i) memory[i] ^= std::byte{0x80};
+  }
+  stored.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.size_bytes(), .constant = memory});
+  alias(value, stored);
+  return stored;
+}
+
+Result<Stored> Lowering::moved(const Stored& from, Layout layout) {
+  if (from.layout == layout || from.dims.size() < 3) return from;
+  Stored to = from;
+  to.layout = layout;
+  const bool one_channel = from.dims[1] == 1;
+  const bool one_place = std::all_of(from.dims.begin() + 2, from.dims.end(), [](std::int64_t extent) { return extent == 1; });
+  if (one_channel || one_place) return to;
+  to.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = to.count() * to.element_bytes() + kernels::kSlack});
+  // Axes in the order of the destination.
+  Copy copy{.dims = to.physical_dims(), .from_strides = logical_strides(from), .to_strides = dense_strides(to.physical_dims())};
+  if (layout == Layout::kChannelsLast) std::rotate(copy.from_strides.begin() + 1, copy.from_strides.begin() + 2, copy.from_strides.end());
+  add(make_copy(from.buffer, to.buffer, copy, from.element_bytes()), {from.buffer, to.buffer});
+  return to;
+}
+
+BufferId Lowering::new_buffer(Buffer buffer) {
+  plan_->buffers_.push_back(buffer);
+  lifetimes_.push_back({.bytes = buffer.bytes, .first = -1, .last = -1});
+  return static_cast<BufferId>(plan_->buffers_.size() - 1);
+}
+
+void Lowering::place_buffers() {
+  std::vector<Lifetime> in_arena;
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < lifetimes_.size(); ++i) {
+    if (plan_->buffers_[i].kind != Buffer::Kind::kArena || lifetimes_[i].first < 0) continue;
+    in_arena.push_back(lifetimes_[i]);
+    which.push_back(i);
+  }
+  const ArenaPlan arena = plan_arena(in_arena);
+  for (std::size_t i = 0; i < which.size(); ++i) plan_->buffers_[which[i]].offset = arena.offsets[i];
+  plan_->arena_bytes_ = arena.bytes;
+}
+
+const LowerSpec* find_lowering(std::string_view name, std::string_view domain) {
+  for (const LowerSpec* spec : all_lowerings()) {
+    if (spec->name == name && spec->domain == domain) return spec;
+  }
+  return nullptr;
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a graph to a plan: where each value lies, and which steps make it. One file an op in lower/ adds its steps here.
+#pragma once
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/graph/graph.h"
+#include "runtime/engine/arena.h"
+#include "runtime/engine/plan.h"
+
+namespace moru::runtime::engine {
+
+enum class Layout : std::uint8_t { kPlain, kChannelsLast };
+
+/// A value as it lies in memory: floats, or levels as uint8 whatever the graph's type (int8 is 128 higher here).
+struct Stored {
+  BufferId buffer = -1;
+  model::DType dtype = model::DType::kFloat32;  ///< the graph's
+  model::Dims dims = {};                        ///< the graph's
+  Layout layout = Layout::kPlain;
+  bool is_levels() const { return dtype != model::DType::kFloat32; }
+  std::size_t element_bytes() const { return is_levels() ? 1 : sizeof(float); }
+  std::size_t count() const;
+  /// Extents in the order they lie in.
+  model::Dims physical_dims() const;
+};
+
+/// Elements from one to the next along each axis of the graph's.
+model::Dims logical_strides(const Stored& stored);
+
+/// Of the graph's type, what is added to it to be a level here.
+inline std::int32_t level_shift(model::DType dtype) { return dtype == model::DType::kInt8 ? 128 : 0; }
+
+/// Bounds that a step can apply to what it makes.
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+
+class Lowering {
+ public:
+  Lowering(const model::Graph& graph, const kernels::Kernels& kernels);
+  Result<std::shared_ptr<const Plan>> run();
+
+  const model::Graph& graph() const { return graph_; }
+  const kernels::Kernels& kernels() const { return plan_->kernels_; }
+
+  // What a node asks for.
+
+  /// An input in a layout; nullopt takes it as it lies. Adds a step when it has to be moved. kUnsupported for a type that is neither
+  /// float32 nor a level, and for one that is left out.
+  Result<Stored> input(const model::Node& node, std::size_t index, std::optional<Layout> layout = std::nullopt);
+  /// The value of an input that must be a constant; kUnsupported for one that is not.
+  Result<const model::Tensor*> constant(const model::Node& node, std::size_t index) const;
+  bool has_input(const model::Node& node, std::size_t index) const;
+  /// Memory for a value that the node makes. kUnsupported as input().
+  Result<Stored> output(model::ValueId value, Layout layout);
+  /// Extents of a value. kUnsupported for one that does not know them.
+  Result<model::Dims> dims(model::ValueId value) const;
+  /// The value lies where another does.
+  void alias(model::ValueId value, Stored stored);
+  /// Memory that only the next step uses.
+  BufferId scratch(std::size_t bytes);
+  /// Numbers that live as long as the plan, aligned, with slack behind them.
+  template <class T>
+  Result<const T*> keep(const std::vector<T>& values) {
+    MORU_ASSIGN_OR_RETURN(std::byte * memory, keep_bytes(values.size() * sizeof(T)));
+    std::memcpy(memory, values.data(), values.size() * sizeof(T));
+    return reinterpret_cast<const T*>(memory);
+  }
+  Result<std::byte*> keep_bytes(std::size_t bytes);
+
+  /// `uses` are all buffers that the step reads or writes.
+  void add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses);
+
+  /// While `value` is used by one Relu or Clip only, takes that node's work over: `value` becomes its output.
+  Bounds absorb_bounds(model::ValueId& value);
+  /// When `value` is used by one float Add only, with a constant of one number a column (or one at all), takes that node over and gives the
+  /// numbers; empty otherwise.
+  Result<std::vector<float>> absorb_bias(model::ValueId& value, int columns);
+  /// When `value` is used by one float Add only, of the same shape as it, whose other operand lies somewhere already: takes the node over,
+  /// and gives that operand in `layout`.
+  Result<std::optional<Stored>> absorb_residual(model::ValueId& value, Layout layout);
+
+ private:
+  Status lower_node(std::size_t index);
+  Status import_inputs();
+  Status export_outputs();
+  Result<Stored> stored_value(model::ValueId value);
+  Result<Stored> stored_constant(model::ValueId value, const model::Tensor& tensor);
+  Result<Stored> moved(const Stored& from, Layout layout);
+  BufferId new_buffer(Buffer buffer);
+  const model::Node* only_user(model::ValueId value) const;
+  void absorb_user(model::ValueId& value);
+  void place_buffers();
+
+  const model::Graph& graph_;
+  std::shared_ptr<Plan> plan_;
+  std::vector<std::optional<Stored>> stored_;  ///< by value
+  std::vector<std::vector<std::int32_t>> consumers_;
+  std::vector<bool> is_output_;      ///< by value
+  std::vector<bool> done_;           ///< by node
+  std::vector<Lifetime> lifetimes_;  ///< by buffer
+  std::string current_;              ///< the node that is being lowered
+};
+
+/// An op that the engine runs: a file in lower/.
+struct LowerSpec {
+  std::string_view name;    ///< "Conv"
+  std::string_view domain;  ///< "" is ONNX's own
+  Status (*lower)(Lowering& lowering, const model::Node& node);
+};
+std::span<const LowerSpec* const> all_lowerings();
+const LowerSpec* find_lowering(std::string_view name, std::string_view domain);
+
+}  // namespace moru::runtime::engine

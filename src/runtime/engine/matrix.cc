@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/matrix.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace moru::runtime::engine {
+namespace {
+
+using model::DType;
+using model::Tensor;
+
+/// Element i of int8 or uint8, as it stands.
+std::int32_t level_at(const Tensor& tensor, std::size_t i) {
+  return tensor.dtype() == DType::kInt8 ? std::int32_t{tensor.data<std::int8_t>()[i]} : std::int32_t{tensor.data<std::uint8_t>()[i]};
+}
+
+template <class T>
+T entry(std::span<const T> values, std::size_t channel) {
+  return values[values.size() == 1 ? 0 : channel];
+}
+
+}  // namespace
+
+bool LevelArithmetic::has_w_zero() const {
+  return std::ranges::any_of(w_zero, [](std::int32_t zero) { return zero != 0; });
+}
+
+std::vector<std::int8_t> signed_weights(const Tensor& w) {
+  const std::int32_t shift = w.dtype() == DType::kUInt8 ? 128 : 0;
+  std::vector<std::int8_t> weights(static_cast<std::size_t>(w.count()));
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<std::int8_t>(level_at(w, i) - shift);
+  return weights;
+}
+
+Result<kernels::Requantize> read_requantize(const model::Node& node, const Tensor& y_zero) {
+  const std::int32_t zero = level_at(y_zero, 0);
+  const bool is_signed = y_zero.dtype() == DType::kInt8;
+  MORU_ASSIGN_OR_RETURN(const std::int64_t low, model::int_attribute(node, "low", is_signed ? -128 : 0));
+  MORU_ASSIGN_OR_RETURN(const std::int64_t high, model::int_attribute(node, "high", is_signed ? 127 : 255));
+  return kernels::Requantize{
+      .low = static_cast<float>(low - zero), .high = static_cast<float>(high - zero), .zero = zero + level_shift(y_zero.dtype())};
+}
+
+Result<std::int32_t> read_zero(Lowering& lowering, const model::Node& node, std::size_t input) {
+  MORU_ASSIGN_OR_RETURN(const Tensor* zero, lowering.constant(node, input));
+  if (zero->count() != 1 || (zero->dtype() != DType::kInt8 && zero->dtype() != DType::kUInt8)) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found zero points of {} {}, expected one of int8 or uint8",
+                                                     model::to_string(zero->dtype()), model::to_string(zero->dims())));
+  }
+  return level_at(*zero, 0) + level_shift(zero->dtype());
+}
+
+Result<float> read_scale(Lowering& lowering, const model::Node& node) {
+  MORU_ASSIGN_OR_RETURN(const Tensor* scale, lowering.constant(node, 1));
+  if (scale->count() != 1 || scale->dtype() != DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected one float32 scale");
+  const float value = scale->data<float>()[0];
+  if (std::isfinite(value) && value > 0) return value;
+  return fail(ErrorCode::kInvalidArgument, fmt::format("found scale {}, expected a finite one above 0", value));
+}
+
+Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& node, int channels, DType w_type) {
+  enum Input : std::size_t { kXZero = 1, kWZero = 3, kFactor = 4, kYZero = 5, kBias = 6 };
+  LevelArithmetic arithmetic;
+  MORU_ASSIGN_OR_RETURN(arithmetic.x_zero, read_zero(lowering, node, kXZero));
+  MORU_ASSIGN_OR_RETURN(const Tensor* w_zero, lowering.constant(node, kWZero));
+  MORU_ASSIGN_OR_RETURN(const Tensor* factor, lowering.constant(node, kFactor));
+  MORU_ASSIGN_OR_RETURN(const Tensor* y_zero, lowering.constant(node, kYZero));
+  MORU_ASSIGN_OR_RETURN(arithmetic.to, read_requantize(node, *y_zero));
+  std::span<const std::int32_t> bias;
+  if (lowering.has_input(node, kBias)) {
+    MORU_ASSIGN_OR_RETURN(const Tensor* tensor, lowering.constant(node, kBias));
+    bias = tensor->data<std::int32_t>();
+  }
+  const std::int32_t shift = w_type == DType::kUInt8 ? 128 : 0;
+  for (std::size_t o = 0; o < static_cast<std::size_t>(channels); ++o) {
+    arithmetic.w_zero.push_back(level_at(*w_zero, w_zero->count() == 1 ? 0 : o) - shift);
+    arithmetic.factor.push_back(entry(factor->data<float>(), o));
+    arithmetic.bias.push_back(bias.empty() ? 0 : entry(bias, o));
+    if (!std::isfinite(arithmetic.factor.back())) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("found factor {} of channel {}, expected a finite number", arithmetic.factor.back(), o));
+    }
+  }
+  return arithmetic;
+}
+
+Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic, std::span<const std::int64_t> sums,
+                                              std::span<const std::int64_t> magnitudes) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t farthest = std::max(arithmetic.x_zero, 255 - arithmetic.x_zero);
+  std::vector<std::int32_t> bias(sums.size());
+  for (std::size_t o = 0; o < sums.size(); ++o) {
+    // docs/arithmetic.md, Overflow: with this the order of the sum does not matter, nor what wraps around on the way.
+    if (farthest * magnitudes[o] + std::abs(std::int64_t{arithmetic.bias[o]}) > kMost) {
+      return fail(ErrorCode::kUnsupported, fmt::format("sums of channel {} may leave int32", o));
+    }
+    bias[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(arithmetic.bias[o] - arithmetic.x_zero * sums[o]));
+  }
+  return bias;
+}
+
+Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, int n, int k, std::span<const float> bias, Bounds bounds) {
+  MatrixF32 matrix;
+  matrix.kernel = lowering.kernels().gemm_f32;
+  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(n, k)));
+  matrix.kernel->pack(w.data(), n, k, packed);
+  std::vector<float> all(static_cast<std::size_t>(n), 0.0F);
+  std::ranges::copy(bias, all.begin());
+  MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<float>(lowering, all, 0, n));
+  matrix.call.n = n;
+  matrix.call.k = k;
+  matrix.call.weights = packed;
+  matrix.call.low = bounds.low;
+  matrix.call.high = bounds.high;
+  return matrix;
+}
+
+Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, int n, int k, const LevelArithmetic& arithmetic,
+                             int first) {
+  MatrixU8 matrix;
+  matrix.kernel = lowering.kernels().gemm_u8;
+  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(n, k)));
+  matrix.kernel->pack(w.data(), n, k, packed);
+  std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
+  std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
+  for (int o = 0; o < n; ++o) {
+    const auto channel = static_cast<std::size_t>(first + o);
+    for (int i = 0; i < k; ++i) {
+      const std::int64_t weight =
+          w[static_cast<std::size_t>(o) * static_cast<std::size_t>(k) + static_cast<std::size_t>(i)] - arithmetic.w_zero[channel];
+      sums[channel] += weight;
+      magnitudes[channel] += std::abs(weight);
+    }
+  }
+  MORU_ASSIGN_OR_RETURN(const auto bias, folded_bias(arithmetic, sums, magnitudes));
+  MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<std::int32_t>(lowering, bias, first, n));
+  if (arithmetic.has_w_zero()) {
+    MORU_ASSIGN_OR_RETURN(matrix.call.w_zero, keep_channels<std::int32_t>(lowering, arithmetic.w_zero, first, n));
+  }
+  matrix.call.to = arithmetic.to;
+  MORU_ASSIGN_OR_RETURN(matrix.call.to.factor, keep_channels<float>(lowering, arithmetic.factor, first, n));
+  matrix.call.n = n;
+  matrix.call.k = k;
+  matrix.call.weights = packed;
+  return matrix;
+}
+
+}  // namespace moru::runtime::engine

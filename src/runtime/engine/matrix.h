@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows by constant weights, in the two element types: what convolutions and fully connected layers are made of.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "runtime/engine/lowering.h"
+
+namespace moru::runtime::engine {
+
+/// Weights, bias and bounds of [m, k] x [k, n] on floats.
+struct MatrixF32 {
+  using Element = float;
+  using Kernel = kernels::GemmF32Kernel;
+  static constexpr int kRowUnit = 1;  ///< rows of `a` are padded to a multiple of so many elements
+  const Kernel* kernel = nullptr;
+  kernels::GemmF32 call;  ///< all but what run() sets
+
+  bool needs_row_sums() const { return false; }
+  void run(int m, const float* a, std::ptrdiff_t a_stride, float* c, std::ptrdiff_t c_stride, const std::int32_t* /*row_sums*/,
+           const float* residual, std::ptrdiff_t residual_stride) const noexcept {
+    kernels::GemmF32 now = call;
+    now.m = m;
+    now.a = a;
+    now.a_stride = a_stride;
+    now.c = c;
+    now.c_stride = c_stride;
+    now.residual = residual;
+    now.residual_stride = residual_stride;
+    kernel->run(now);
+  }
+};
+
+/// The same on levels.
+struct MatrixU8 {
+  using Element = std::uint8_t;
+  using Kernel = kernels::GemmU8Kernel;
+  static constexpr int kRowUnit = 4;
+  const Kernel* kernel = nullptr;
+  kernels::GemmU8 call;
+
+  bool needs_row_sums() const { return call.w_zero != nullptr; }
+  void run(int m, const std::uint8_t* a, std::ptrdiff_t a_stride, std::uint8_t* c, std::ptrdiff_t c_stride, const std::int32_t* row_sums,
+           const std::uint8_t* /*residual*/, std::ptrdiff_t /*residual_stride*/) const noexcept {
+    kernels::GemmU8 now = call;
+    now.m = m;
+    now.a = a;
+    now.a_stride = a_stride;
+    now.c = c;
+    now.c_stride = c_stride;
+    now.row_sums = row_sums;
+    kernel->run(now);
+  }
+};
+
+/// w [n, k] in rows.
+Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, int n, int k, std::span<const float> bias, Bounds bounds);
+
+/// What a QConv or QMatMul says of its arithmetic, as levels in uint8.
+struct LevelArithmetic {
+  std::int32_t x_zero = 0;
+  std::vector<std::int32_t> w_zero;  ///< one a channel, in the range of int8
+  std::vector<float> factor;         ///< one a channel
+  std::vector<std::int32_t> bias;    ///< one a channel
+  kernels::Requantize to;            ///< low, high and zero; not the factors
+  bool has_w_zero() const;
+};
+/// Weights as int8, whatever they were, in the order of the tensor.
+std::vector<std::int8_t> signed_weights(const model::Tensor& w);
+/// `to` of a node of domain moru whose output's zero point is `y_zero`: its bounds, as steps from the zero point.
+Result<kernels::Requantize> read_requantize(const model::Node& node, const model::Tensor& y_zero);
+/// The zero point of an input, as a level in uint8.
+Result<std::int32_t> read_zero(Lowering& lowering, const model::Node& node, std::size_t input);
+/// Input 1 of QuantizeLinear and DequantizeLinear, one for the tensor: finite and above 0.
+Result<float> read_scale(Lowering& lowering, const model::Node& node);
+/// Inputs 1 (x_zero), 3 (w_zero), 4 (factor), 5 (y_zero), 6 (bias) of a QConv or QMatMul of `channels` outputs, w of type `w_type`.
+Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& node, int channels, model::DType w_type);
+
+/// The bias of each channel with the zero point of x taken into it: sums[o] are those of its weights, less their zero points.
+/// kUnsupported where a sum of `taps` products might leave int32.
+Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic, std::span<const std::int64_t> sums,
+                                              std::span<const std::int64_t> magnitudes);
+
+/// w [n, k] in rows, of the channels [first, first + n) of `arithmetic`.
+Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, int n, int k, const LevelArithmetic& arithmetic,
+                             int first);
+
+/// Copies of entries of channels [first, first + n), padded as kernels want them.
+template <class T>
+Result<const T*> keep_channels(Lowering& lowering, std::span<const T> values, int first, int n) {
+  std::vector<T> padded(static_cast<std::size_t>(kernels::padded(n)), T{});
+  for (int o = 0; o < n; ++o) padded[static_cast<std::size_t>(o)] = values[static_cast<std::size_t>(first + o)];
+  return lowering.keep(padded);
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/plan.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <new>
+
+#include "runtime/engine/arena.h"
+#include "runtime/engine/lowering.h"
+
+namespace moru::runtime::engine {
+
+void AlignedDelete::operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kAlignment)); }
+
+Result<AlignedBytes> allocate_aligned(std::size_t bytes) {
+  const std::size_t size = bytes + kernels::kSlack;
+  auto* memory = static_cast<std::byte*>(::operator new[](size, std::align_val_t(kAlignment), std::nothrow));
+  if (memory == nullptr) return fail(ErrorCode::kResourceExhausted, fmt::format("native engine: found no {} bytes of memory", size));
+  std::memset(memory, 0, size);
+  return AlignedBytes(memory);
+}
+
+Result<std::shared_ptr<const Plan>> Plan::make(const model::Graph& graph, const kernels::Kernels& kernels) {
+  Lowering lowering(graph, kernels);
+  return lowering.run();
+}
+
+Result<std::unique_ptr<Context>> Context::make(std::shared_ptr<const Plan> plan) {
+  auto context = std::unique_ptr<Context>(new Context());
+  MORU_ASSIGN_OR_RETURN(context->arena_, allocate_aligned(plan->arena_bytes()));
+  for (const Buffer& buffer : plan->buffers()) {
+    const auto id = static_cast<BufferId>(context->buffers_.size());
+    switch (buffer.kind) {
+      case Buffer::Kind::kArena: context->buffers_.push_back(context->arena_.get() + buffer.offset); break;
+      case Buffer::Kind::kConstant: context->buffers_.push_back(buffer.constant); break;
+      case Buffer::Kind::kInput:
+      case Buffer::Kind::kOutput:
+        context->buffers_.push_back(nullptr);
+        context->callers_.push_back({id, buffer.port, buffer.kind == Buffer::Kind::kInput});
+        break;
+    }
+  }
+  context->plan_ = std::move(plan);
+  return context;
+}
+
+void Context::run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept {
+  for (const CallersBuffer& callers : callers_) {
+    const auto port = static_cast<std::size_t>(callers.port);
+    // Steps only read what is an input: the table has one type for all.
+    buffers_[static_cast<std::size_t>(callers.buffer)] = callers.is_input ? const_cast<std::byte*>(inputs[port]) : outputs[port];
+  }
+  const Frame frame(buffers_.data());
+  for (const PlannedStep& planned : plan_->steps()) planned.step->run(frame);
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model made ready to run: the steps, their weights, and how much memory a run needs.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "model/graph/graph.h"
+#include "runtime/engine/step.h"
+#include "runtime/kernels/kernels.h"
+
+namespace moru::runtime::engine {
+
+/// Memory that a step, a weight or a context owns: aligned to kAlignment.
+struct AlignedDelete {
+  void operator()(std::byte* memory) const;
+};
+using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+/// Zeroed; never null (kResourceExhausted when there is none).
+Result<AlignedBytes> allocate_aligned(std::size_t bytes);
+
+/// A buffer of the plan: in the arena, at a place that never changes (weights), or the caller's.
+struct Buffer {
+  enum class Kind : std::uint8_t { kArena, kConstant, kInput, kOutput };
+  Kind kind = Kind::kArena;
+  std::size_t bytes = 0;
+  std::size_t offset = 0;         ///< in the arena
+  std::byte* constant = nullptr;  ///< of kConstant
+  int port = 0;                   ///< of kInput and kOutput
+};
+
+/// A step and what it is called in reports.
+struct PlannedStep {
+  std::unique_ptr<Step> step;
+  std::string name;  ///< "Conv 'features/conv1'"
+};
+
+/// Immutable, so several contexts on several threads may share it.
+class Plan {
+ public:
+  /// The graph must be verified and have types and known extents everywhere. Errors: kUnsupported for an op, a type or a form of an op
+  /// that the engine does not have, kInvalidArgument for constants that an op cannot have; each names its node.
+  static Result<std::shared_ptr<const Plan>> make(const model::Graph& graph, const kernels::Kernels& kernels);
+
+  std::size_t arena_bytes() const { return arena_bytes_; }
+  std::size_t weight_bytes() const { return weight_bytes_; }
+  const kernels::Kernels& kernels() const { return kernels_; }
+  std::span<const PlannedStep> steps() const { return steps_; }
+  std::span<const Buffer> buffers() const { return buffers_; }
+
+ private:
+  friend class Lowering;
+  Plan() = default;
+  kernels::Kernels kernels_{};
+  std::vector<PlannedStep> steps_;
+  std::vector<Buffer> buffers_;
+  std::vector<AlignedBytes> weights_;
+  std::size_t weight_bytes_ = 0;
+  std::size_t arena_bytes_ = 0;
+};
+
+/// A plan with memory to run in. Threads: one call at a time.
+class Context {
+ public:
+  static Result<std::unique_ptr<Context>> make(std::shared_ptr<const Plan> plan);
+  /// `inputs` and `outputs` as many and as large as the graph's, dense and in its order. Borrowed for the call.
+  void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept;
+  const Plan& plan() const { return *plan_; }
+
+ private:
+  Context() = default;
+  struct CallersBuffer {
+    BufferId buffer;
+    int port;
+    bool is_input;
+  };
+  std::shared_ptr<const Plan> plan_;
+  AlignedBytes arena_;
+  std::vector<std::byte*> buffers_;
+  std::vector<CallersBuffer> callers_;
+};
+
+}  // namespace moru::runtime::engine

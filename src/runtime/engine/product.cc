@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/product.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace moru::runtime::engine {
+namespace {
+
+template <class Matrix>
+class ProductStep final : public Step {
+ public:
+  using T = typename Matrix::Element;
+  struct Buffers {
+    BufferId a;
+    BufferId y;
+    BufferId residual;
+    BufferId row_sums;
+  };
+  ProductStep(const Matrix& matrix, int m, const Buffers& buffers, const kernels::Kernels& kernels)
+      : matrix_(matrix), m_(m), buffers_(buffers), sum_columns_u8_(kernels.elementwise->sum_columns_u8) {}
+
+  void run(const Frame& frame) const noexcept override {
+    const T* a = frame.at<const T>(buffers_.a);
+    const std::int32_t* row_sums = nullptr;
+    if constexpr (sizeof(T) == 1) {
+      if (buffers_.row_sums >= 0) {
+        auto* sums = frame.at<std::int32_t>(buffers_.row_sums);
+        sum_columns_u8_(a, static_cast<std::size_t>(m_), matrix_.call.k, static_cast<std::size_t>(matrix_.call.k), sums);
+        row_sums = sums;
+      }
+    }
+    const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual);
+    matrix_.run(m_, a, matrix_.call.k, frame.at<T>(buffers_.y), matrix_.call.n, row_sums, residual, matrix_.call.n);
+  }
+
+ private:
+  Matrix matrix_;
+  int m_;
+  Buffers buffers_;
+  void (*sum_columns_u8_)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums);
+};
+
+}  // namespace
+
+template <class Matrix>
+Status add_product(Lowering& lowering, const Matrix& matrix, int m, BufferId a, BufferId y, BufferId residual) {
+  typename ProductStep<Matrix>::Buffers buffers{a, y, residual, -1};
+  if (matrix.needs_row_sums()) buffers.row_sums = lowering.scratch(static_cast<std::size_t>(m) * sizeof(std::int32_t));
+  std::vector<BufferId> uses = {a, y};
+  for (const BufferId other : {residual, buffers.row_sums}) {
+    if (other >= 0) uses.push_back(other);
+  }
+  lowering.add(std::make_unique<ProductStep<Matrix>>(matrix, m, buffers, lowering.kernels()), uses);
+  return {};
+}
+template Status add_product(Lowering& lowering, const MatrixF32& matrix, int m, BufferId a, BufferId y, BufferId residual);
+template Status add_product(Lowering& lowering, const MatrixU8& matrix, int m, BufferId a, BufferId y, BufferId residual);
+
+Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed) {
+  if (b.rank() != 2 || a.dims.size() < 2) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found {} by a constant {}, expected [..., M, K] by [K, N]", model::to_string(a.dims),
+                                                     model::to_string(b.dims())));
+  }
+  constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max() / 4;
+  const auto k = static_cast<std::size_t>(a.dims.back());
+  const auto n = static_cast<std::size_t>(b.dims()[transposed ? 0 : 1]);
+  if (k == 0 || n == 0 || a.count() == 0 || a.count() > kMost || n > kMost) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a.dims),
+                                                     model::to_string(b.dims())));
+  }
+  return ProductShape{static_cast<int>(a.count() / k), static_cast<int>(n), static_cast<int>(k)};
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fully connected layers: rows of the last axis by constant weights.
+#pragma once
+
+#include "runtime/engine/matrix.h"
+
+namespace moru::runtime::engine {
+
+/// b [K, N] (or [N, K] when `transposed`) in rows [N, K].
+template <class T>
+std::vector<T> rows_of_matrix(std::span<const T> b, int n, int k, bool transposed) {
+  if (transposed) return {b.begin(), b.end()};
+  std::vector<T> rows(b.size());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) {
+    for (std::size_t o = 0; o < static_cast<std::size_t>(n); ++o) {
+      rows[o * static_cast<std::size_t>(k) + i] = b[i * static_cast<std::size_t>(n) + o];
+    }
+  }
+  return rows;
+}
+
+/// Adds y [m, n] = a [m, k] by `matrix`.
+template <class Matrix>
+Status add_product(Lowering& lowering, const Matrix& matrix, int m, BufferId a, BufferId y, BufferId residual = -1);
+
+/// m of [..., m, k] by [k, n], and n and k, checked to be small enough for the kernels. kUnsupported for a `b` of more than two axes.
+struct ProductShape {
+  int m = 0;
+  int n = 0;
+  int k = 0;
+};
+Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed);
+
+}  // namespace moru::runtime::engine

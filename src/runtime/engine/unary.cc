@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/unary.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+class ClampStep final : public Step {
+ public:
+  ClampStep(BufferId x, BufferId y, std::size_t count, Bounds bounds, const kernels::Kernels& kernels)
+      : x_(x), y_(y), count_(count), bounds_(bounds), clamp_(kernels.elementwise->clamp_f32) {}
+
+  void run(const Frame& frame) const noexcept override {
+    clamp_(frame.at<const float>(x_), frame.at<float>(y_), count_, bounds_.low, bounds_.high);
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::size_t count_;
+  Bounds bounds_;
+  void (*clamp_)(const float* x, float* y, std::size_t count, float low, float high);
+};
+
+}  // namespace
+
+Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
+  lowering.add(std::make_unique<ClampStep>(x.buffer, y.buffer, x.count(), bounds, lowering.kernels()), {x.buffer, y.buffer});
+  return {};
+}
+
+}  // namespace moru::runtime::engine

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A function of each float.
+#pragma once
+
+#include <utility>
+
+#include "runtime/engine/lowering.h"
+
+namespace moru::runtime::engine {
+
+template <class F>
+class UnaryStep final : public Step {
+ public:
+  UnaryStep(BufferId x, BufferId y, std::size_t count, F f) : x_(x), y_(y), count_(count), f_(std::move(f)) {}
+
+  void run(const Frame& frame) const noexcept override {
+    const float* x = frame.at<const float>(x_);
+    float* y = frame.at<float>(y_);
+    for (std::size_t i = 0; i < count_; ++i) y[i] = f_(x[i]);
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::size_t count_;
+  F f_;
+};
+
+/// Lowers a node of one float input and one output, y = f(x). kUnsupported for levels.
+template <class F>
+Status lower_unary(Lowering& lowering, const model::Node& node, F f) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
+  lowering.add(std::make_unique<UnaryStep<F>>(x.buffer, y.buffer, x.count(), std::move(f)), {x.buffer, y.buffer});
+  return {};
+}
+
+/// y = clamp(x, bounds).
+Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds);
+
+}  // namespace moru::runtime::engine
