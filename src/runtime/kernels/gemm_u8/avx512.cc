@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks of 16 outputs stand in the lanes of a register; up to four blocks are a panel, and a tile is some rows by one panel, its sums in
+// registers. A step takes four bytes along k: a quad of `a` in all lanes, times the quads of the weights. With 8 outputs or fewer, two
+// lanes share one output and a step takes eight bytes.
+// Weights: [panel][ceil(k / 4)][blocks of the panel][16 lanes][4], or [ceil(k / 8)][8 outputs][8] for 8 outputs or fewer; zeros behind k.
+#include "runtime/kernels/avx512.h"
+
+#include "runtime/kernels/gemm_u8/gemm_u8.h"
+#include "runtime/kernels/unroll.h"
+
+namespace moru::kernels {
+namespace {
+
+constexpr int kPanelBlocks = 4;
+constexpr int kNarrow = 8;
+constexpr int kNarrowRows = 16;
+/// Rows of a tile by the blocks of its panel: sums, weights and a quad of `a` fill the 32 registers.
+constexpr int kRows[] = {16, 12, 8, 6};
+
+constexpr int blocks_of(int n) { return (n + kLanes - 1) / kLanes; }
+constexpr int panels_of(int n) { return (blocks_of(n) + kPanelBlocks - 1) / kPanelBlocks; }
+/// Panels are of one size, or one block less.
+constexpr int first_block(int n, int panel) { return panel * blocks_of(n) / panels_of(n); }
+constexpr std::size_t steps_of(int k, int bytes) {
+  return (static_cast<std::size_t>(k) + static_cast<std::size_t>(bytes) - 1) / static_cast<std::size_t>(bytes);
+}
+
+std::size_t packed_bytes(int n, int k) {
+  return n <= kNarrow ? steps_of(k, 8) * kRegister : static_cast<std::size_t>(blocks_of(n)) * steps_of(k, 4) * kRegister;
+}
+
+/// `outputs` rows of w from `first` on, `bytes` along k at a time; what is not there is zero.
+std::byte* pack_panel(const std::int8_t* w, int n, int k, int first, int outputs, int bytes, std::byte* to) {
+  for (int at = 0; at < k; at += bytes) {
+    for (int o = first; o < first + outputs; ++o) {
+      for (int i = at; i < at + bytes; ++i)
+        *to++ = o < n && i < k ? static_cast<std::byte>(w[static_cast<std::ptrdiff_t>(o) * k + i]) : std::byte{0};
+    }
+  }
+  return to;
+}
+
+void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
+  if (n <= kNarrow) {
+    pack_panel(w, n, k, 0, kNarrow, 8, packed);
+    return;
+  }
+  for (int panel = 0; panel < panels_of(n); ++panel) {
+    const int block = first_block(n, panel);
+    packed = pack_panel(w, n, k, block * kLanes, (first_block(n, panel + 1) - block) * kLanes, 4, packed);
+  }
+}
+
+/// What the tiles of one panel share.
+struct Panel {
+  const GemmU8& call;
+  const std::byte* weights;
+  int first;  ///< output
+};
+
+/// So many sums must be under way to hide that each takes some cycles: further ones along k make up for a small tile.
+constexpr int chains_for(int sums) { return sums >= 8 ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : 8; }
+
+/// Sums of a tile. In each lane an output, or half of it.
+template <int kMr, int kNb>
+struct Sums {
+  __m512i at[kMr][kNb];
+};
+
+/// What sums start with: for all rows alike, or a row for itself.
+struct Start {
+  const std::int32_t* sums;
+  int row_stride;
+};
+
+/// The bias, less the part of the weights' zero point; `room` is for that.
+[[gnu::noinline]] Start start_of(const Panel& panel, int row, int rows, int outputs, std::int32_t* room) {
+  const GemmU8& call = panel.call;
+  const std::int32_t* bias = call.bias + panel.first;
+  if (call.row_sums == nullptr) return {bias, 0};
+  const std::int32_t* w_zero = call.w_zero + panel.first;
+  for (int i = 0; i < rows; ++i) {
+    for (int o = 0; o < outputs; ++o) room[i * outputs + o] = bias[o] - w_zero[o] * call.row_sums[row + i];
+  }
+  return {room, outputs};
+}
+
+/// sums += a * weights over all of k. Each of kChains has sums of its own until the end.
+template <int kMr, int kNb, int kStep>
+[[gnu::always_inline]] inline void multiply(const GemmU8& call, int row, const std::byte* w, Sums<kMr, kNb>& sums) {
+  constexpr int kChains = chains_for(kMr * kNb);
+  Sums<kMr, kNb> chains[kChains];
+  chains[0] = sums;
+  unroll<kChains - 1>(
+      MORU_BODY(auto chain) { unroll<kMr * kNb>(MORU_BODY(auto i) { chains[chain + 1].at[i / kNb][i % kNb] = _mm512_setzero_si512(); }); });
+  const std::uint8_t* a[(kMr + 3) / 4];  // every fourth row: the others are reached by the stride
+  unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = call.a + (row + 4 * i) * call.a_stride; });
+  const std::ptrdiff_t stride = call.a_stride;
+  const auto step = MORU_BODY(Sums<kMr, kNb> & to) {
+    __m512i weights[kNb];
+    unroll<kNb>(MORU_BODY(auto b) { weights[b] = load(w + b * kRegister); });
+    unroll<kMr>(MORU_BODY(auto i) {
+      const std::uint8_t* at = a[i / 4] + (i % 4) * stride;
+      const __m512i quad = kStep == 4 ? broadcast32(at) : broadcast64(at);
+      unroll<kNb>(MORU_BODY(auto b) { add_products(to.at[i][b], quad, weights[b]); });
+    });
+    w += kNb * kRegister;
+    unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] += kStep; });
+  };
+  std::size_t steps = steps_of(call.k, kStep);
+  for (; steps >= kChains; steps -= kChains) {
+    unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+  }
+  for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
+  unroll<kMr * kNb>(MORU_BODY(auto i) {
+    __m512i& sum = chains[0].at[i / kNb][i % kNb];
+    unroll<kChains - 1>(MORU_BODY(auto chain) { sum = _mm512_add_epi32(sum, chains[chain + 1].at[i / kNb][i % kNb]); });
+  });
+  sums = chains[0];
+}
+
+/// To levels, and to c: 64 at a time, of one row, of two, or of four.
+template <int kMr, int kNb>
+[[gnu::always_inline]] inline void finish(const Panel& panel, int row, const Levels& levels, const Sums<kMr, kNb>& sums) {
+  constexpr int kTogether = kNb > 2 ? 1 : 4 / kNb;
+  const GemmU8& call = panel.call;
+  const __mmask64 mask = first_bytes(call.n - panel.first);
+  __m512 factor[kNb];
+  unroll<kNb>(MORU_BODY(auto b) { factor[b] = _mm512_loadu_ps(call.to.factor + panel.first + b * kLanes); });
+  unroll<(kMr + kTogether - 1) / kTogether>(MORU_BODY(auto group) {
+    __m512i steps[4];
+    unroll<4>(MORU_BODY(auto i) {
+      constexpr int kAt = i / (4 / kTogether) + group * kTogether;
+      constexpr int kBlock = i % (4 / kTogether);
+      if constexpr (kAt < kMr && kBlock < kNb) {
+        steps[i] = levels.steps(sums.at[kAt][kBlock], factor[kBlock]);
+      } else {
+        steps[i] = steps[0];
+      }
+    });
+    const __m512i y = transpose_dwords(levels.pack(steps[0], steps[1], steps[2], steps[3]));
+    std::uint8_t* c = call.c + (row + group * kTogether) * call.c_stride + panel.first;
+    unroll<kTogether>(MORU_BODY(auto i) {
+      if constexpr (group * kTogether + i < kMr) store_part<kTogether, i>(c + i * call.c_stride, mask, y);
+    });
+  });
+}
+
+/// `tiles` tiles of kMr rows, from `row` on.
+template <int kMr, int kNb>
+void run_tiles(const Panel& panel, int row, int tiles) {
+  const Levels levels(panel.call.to);
+  alignas(kRegister) std::int32_t room[kMr * kNb * kLanes];
+  for (; tiles > 0; --tiles, row += kMr) {
+    Sums<kMr, kNb> sums;
+    const Start start = start_of(panel, row, kMr, kNb * kLanes, room);
+    unroll<kMr * kNb>(
+        MORU_BODY(auto i) { sums.at[i / kNb][i % kNb] = load(start.sums + (i / kNb) * start.row_stride + (i % kNb) * kLanes); });
+    multiply<kMr, kNb, 4>(panel.call, row, panel.weights, sums);
+    finish(panel, row, levels, sums);
+  }
+}
+
+/// Rows of up to 8 levels, 8 of them in y.
+[[gnu::noinline]] void store_narrow(const GemmU8& call, int row, int rows, __m512i y) {
+  std::uint8_t* c = call.c + row * call.c_stride;
+  if (rows == 8 && call.n == kNarrow && call.c_stride == kNarrow) {
+    _mm512_storeu_si512(c, y);
+    return;
+  }
+  const auto mask = static_cast<__mmask16>(first_bytes(call.n));
+  alignas(kRegister) std::uint8_t all[kRegister];
+  _mm512_store_si512(all, y);
+  for (int i = 0; i < rows; ++i, c += call.c_stride) {
+    _mm_mask_storeu_epi8(c, mask, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + kNarrow * i)));
+  }
+}
+
+/// Lanes 2 * o and 2 * o + 1 hold the two halves of output o. Their sums, of two rows: in every four lanes two outputs of the one, then
+/// of the other.
+[[gnu::always_inline]] inline __m512i join_halves(__m512i one, __m512i other) {
+  const __m512 x = _mm512_castsi512_ps(one);
+  const __m512 y = _mm512_castsi512_ps(other);
+  return _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(x, y, 0x88)), _mm512_castps_si512(_mm512_shuffle_ps(x, y, 0xDD)));
+}
+
+template <int kMr>
+void run_narrow(const Panel& panel, int row, int tiles) {
+  const GemmU8& call = panel.call;
+  const Levels levels(call.to);
+  const __m512i pairs = _mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7);
+  const __m512 factor = _mm512_permutexvar_ps(pairs, _mm512_loadu_ps(call.to.factor));
+  alignas(kRegister) std::int32_t room[kMr * kLanes];
+  for (; tiles > 0; --tiles, row += kMr) {
+    Sums<kMr, 1> sums;
+    const Start start = start_of(panel, row, kMr, kLanes, room);
+    unroll<kMr>(MORU_BODY(auto i) { sums.at[i][0] = _mm512_maskz_expand_epi32(0x5555, load(start.sums + i * start.row_stride)); });
+    multiply<kMr, 1, 8>(call, row, panel.weights, sums);
+    unroll<(kMr + 7) / 8>(MORU_BODY(auto group) {
+      __m512i steps[4];
+      unroll<4>(MORU_BODY(auto i) {
+        constexpr int kOne = group * 8 + i * 2;
+        if constexpr (kOne < kMr) {
+          steps[i] = levels.steps(join_halves(sums.at[kOne][0], sums.at[kOne + 1 < kMr ? kOne + 1 : kOne][0]), factor);
+        } else {
+          steps[i] = steps[0];
+        }
+      });
+      store_narrow(call, row + group * 8, kMr - group * 8 < 8 ? kMr - group * 8 : 8,
+                   transpose_words(levels.pack(steps[0], steps[1], steps[2], steps[3])));
+    });
+  }
+}
+
+using RunTiles = void (*)(const Panel& panel, int row, int tiles);
+
+/// By rows, and the blocks of the panel; none for more rows than kRows.
+constexpr RunTiles kTiles[][kPanelBlocks] = {
+    {run_tiles<1, 1>, run_tiles<1, 2>, run_tiles<1, 3>, run_tiles<1, 4>},
+    {run_tiles<2, 1>, run_tiles<2, 2>, run_tiles<2, 3>, run_tiles<2, 4>},
+    {run_tiles<3, 1>, run_tiles<3, 2>, run_tiles<3, 3>, run_tiles<3, 4>},
+    {run_tiles<4, 1>, run_tiles<4, 2>, run_tiles<4, 3>, run_tiles<4, 4>},
+    {run_tiles<5, 1>, run_tiles<5, 2>, run_tiles<5, 3>, run_tiles<5, 4>},
+    {run_tiles<6, 1>, run_tiles<6, 2>, run_tiles<6, 3>, run_tiles<6, 4>},
+    {run_tiles<7, 1>, run_tiles<7, 2>, run_tiles<7, 3>, nullptr},
+    {run_tiles<8, 1>, run_tiles<8, 2>, run_tiles<8, 3>, nullptr},
+    {run_tiles<9, 1>, run_tiles<9, 2>, nullptr, nullptr},
+    {run_tiles<10, 1>, run_tiles<10, 2>, nullptr, nullptr},
+    {run_tiles<11, 1>, run_tiles<11, 2>, nullptr, nullptr},
+    {run_tiles<12, 1>, run_tiles<12, 2>, nullptr, nullptr},
+    {run_tiles<13, 1>, nullptr, nullptr, nullptr},
+    {run_tiles<14, 1>, nullptr, nullptr, nullptr},
+    {run_tiles<15, 1>, nullptr, nullptr, nullptr},
+    {run_tiles<16, 1>, nullptr, nullptr, nullptr},
+};
+constexpr RunTiles kNarrowTiles[kNarrowRows] = {
+    run_narrow<1>, run_narrow<2>,  run_narrow<3>,  run_narrow<4>,  run_narrow<5>,  run_narrow<6>,  run_narrow<7>,  run_narrow<8>,
+    run_narrow<9>, run_narrow<10>, run_narrow<11>, run_narrow<12>, run_narrow<13>, run_narrow<14>, run_narrow<15>, run_narrow<16>};
+
+/// m rows as tiles of at most `most` rows: as few as can be, of one size or one row less.
+template <class TilesOf>
+void split_rows(const Panel& panel, int most, TilesOf tiles_of) {
+  const int m = panel.call.m;
+  const int tiles = (m + most - 1) / most;
+  if (tiles == 0) return;
+  const int larger = m % tiles;
+  const int rows = m / tiles;
+  if (larger > 0) tiles_of(rows + 1)(panel, 0, larger);
+  tiles_of(rows)(panel, larger * (rows + 1), tiles - larger);
+}
+
+void run(const GemmU8& call) {
+  if (call.n <= kNarrow) {
+    split_rows({call, call.weights, 0}, kNarrowRows, [](int rows) { return kNarrowTiles[rows - 1]; });
+    return;
+  }
+  const std::byte* weights = call.weights;
+  for (int panel = 0; panel < panels_of(call.n); ++panel) {
+    const int block = first_block(call.n, panel);
+    const int blocks = first_block(call.n, panel + 1) - block;
+    split_rows({call, weights, block * kLanes}, kRows[blocks - 1], [&](int rows) { return kTiles[rows - 1][blocks - 1]; });
+    weights += static_cast<std::size_t>(blocks) * steps_of(call.k, 4) * kRegister;
+  }
+}
+
+}  // namespace
+
+extern const GemmU8Kernel kGemmU8_avx512;
+const GemmU8Kernel kGemmU8_avx512{Isa::kAvx512, packed_bytes, pack, run};
+
+}  // namespace moru::kernels
