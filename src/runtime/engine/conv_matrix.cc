@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions as rows of a matrix product: a pointwise one on x as it lies, others on rows gathered from it, a few output rows at a time.
 #include <algorithm>
-#include <cstring>
 
 #include "runtime/engine/convolution.h"
+#include "runtime/engine/rows.h"
 
 namespace moru::runtime::engine {
 namespace {
@@ -11,64 +11,24 @@ namespace {
 /// Bytes of gathered rows that stay in the first cache beside the weights.
 constexpr std::size_t kPanelBytes = 24576;
 
-/// Copies in blocks of 16 bytes: up to 15 more than asked for are read and written, which the slack behind buffers allows, and what comes
-/// next is written later.
-void copy_over(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
-  constexpr std::size_t kBlock = 16;
-  for (std::size_t i = 0; i < bytes; i += kBlock) std::memcpy(to + i, from + i, kBlock);
-}
+/// A row of the kernel reads columns that lie side by side.
+bool is_run(const ConvGeometry& geometry) { return geometry.group == 1 && geometry.dilation_w == 1; }
 
+/// Of the gathered rows of one group, with room for what a copy writes too much.
 template <class T>
-class Gather {
- public:
-  Gather(const ConvGeometry& geometry, std::ptrdiff_t row, T padding) : it_(geometry), row_(row), padding_(padding) {}
-
-  /// One row of outputs: out_w rows of taps, each the channels of a group from `channel` on.
-  void output_row(const T* image, int out_y, int channel, T* to) const noexcept {
-    const bool runs = it_.group == 1 && it_.dilation_w == 1;
-    for (int x = 0; x < it_.out_w; ++x, to += row_) {
-      const int left = x * it_.stride_w - it_.pad_left;
-      const bool inside = left >= 0 && left + (it_.kernel_w - 1) * it_.dilation_w < it_.in_w;
-      T* tap_row = to;
-      for (int i = 0; i < it_.kernel_h; ++i, tap_row += it_.kernel_w * it_.group_channels()) {
-        const int y = out_y * it_.stride_h - it_.pad_top + i * it_.dilation_h;
-        const T* line = y < 0 || y >= it_.in_h ? nullptr : image + std::ptrdiff_t{y} * it_.in_w * it_.channels + channel;
-        if (line == nullptr) {
-          std::fill_n(tap_row, it_.kernel_w * it_.group_channels(), padding_);
-        } else if (runs && inside) {
-          copy_over(reinterpret_cast<std::byte*>(tap_row), reinterpret_cast<const std::byte*>(line + std::ptrdiff_t{left} * it_.channels),
-                    static_cast<std::size_t>(it_.kernel_w * it_.channels) * sizeof(T));
-        } else {
-          taps(line, left, tap_row);
-        }
-      }
-    }
-  }
-
- private:
-  void taps(const T* line, int left, T* to) const noexcept {
-    for (int j = 0; j < it_.kernel_w; ++j, to += it_.group_channels()) {
-      const int x = left + j * it_.dilation_w;
-      if (x < 0 || x >= it_.in_w) {
-        std::fill_n(to, it_.group_channels(), padding_);
-      } else {
-        std::copy_n(line + std::ptrdiff_t{x} * it_.channels, it_.group_channels(), to);
-      }
-    }
-  }
-
-  ConvGeometry it_;
-  std::ptrdiff_t row_;
-  T padding_;
-};
+std::ptrdiff_t panel_elements(const ConvGeometry& geometry, int rows, std::ptrdiff_t row) {
+  return std::ptrdiff_t{rows} * geometry.out_w * row + static_cast<std::ptrdiff_t>(kernels::kSlack / sizeof(T));
+}
 
 template <class Matrix>
 class ConvStep final : public Step {
  public:
   using T = typename Matrix::Element;
   struct Scratch {
-    BufferId panel = -1;
-    BufferId row_sums = -1;
+    BufferId panel = -1;     ///< gathered rows; none for a pointwise convolution
+    BufferId pieces = -1;    ///< pointers to what an output reads
+    BufferId rows = -1;      ///< of x, padded
+    BufferId row_sums = -1;  ///< where weights have zero points
   };
 
   ConvStep(const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices, Scratch scratch, int rows_at_once,
@@ -79,30 +39,51 @@ class ConvStep final : public Step {
         scratch_(scratch),
         rows_at_once_(rows_at_once),
         row_(row),
-        gather_(geometry, row, padding),
+        padding_(padding),
+        gather_(kernels.gather->run),
         sum_columns_u8_(kernels.elementwise->sum_columns_u8) {}
 
   void run(const Frame& frame) const noexcept override {
     const T* x = frame.at<const T>(buffers_.x);
-    const std::ptrdiff_t image = std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels;
     const int places = it_.out_h * it_.out_w;
-    for (int n = 0; n < it_.batch; ++n, x += image) {
-      if (scratch_.panel < 0) {
-        products(frame, x, it_.channels, it_.group_channels(), n * places, places);
-        continue;
-      }
-      for (int y = 0; y < it_.out_h; y += rows_at_once_) gathered(frame, x, n * places, y, std::min(rows_at_once_, it_.out_h - y));
+    if (scratch_.panel < 0) return products(frame, x, it_.channels, it_.group_channels(), 0, it_.batch * places);
+    PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
+    for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels) {
+      rows.start(x);
+      for (int y = 0; y < it_.out_h; y += rows_at_once_) gathered(frame, rows, n * places, y, std::min(rows_at_once_, it_.out_h - y));
     }
   }
 
  private:
-  void gathered(const Frame& frame, const T* x, int first, int out_y, int rows) const noexcept {
+  /// Groups lie behind one another in the panel: each row of x is asked for once.
+  void gathered(const Frame& frame, PaddedRows<T>& rows, int first, int out_y, int count) const noexcept {
     T* panel = frame.at<T>(scratch_.panel);
-    for (int g = 0; g < it_.group; ++g) {
-      for (int i = 0; i < rows; ++i)
-        gather_.output_row(x, out_y + i, g * it_.group_channels(), panel + std::ptrdiff_t{i} * it_.out_w * row_);
-      product(frame, static_cast<std::size_t>(g), panel, row_, first + out_y * it_.out_w, rows * it_.out_w);
+    const std::ptrdiff_t group_step = panel_elements<T>(it_, rows_at_once_, row_);
+    for (int i = 0; i < count; ++i) {
+      const T* const* lines = rows.at(out_y + i);
+      for (int g = 0; g < it_.group; ++g) gather(frame, lines, g, panel + g * group_step + std::ptrdiff_t{i} * it_.out_w * row_);
     }
+    products(frame, panel, row_, group_step, first + out_y * it_.out_w, count * it_.out_w);
+  }
+
+  void gather(const Frame& frame, const T* const* lines, int group, T* to) const noexcept {
+    const bool runs = is_run(it_);
+    // Taps of a row that are not one run are lines of their own.
+    const int taps = runs ? 1 : it_.kernel_w;
+    auto* pieces = frame.at<const std::byte*>(scratch_.pieces);
+    for (int i = 0; i < it_.kernel_h * taps; ++i) {
+      const std::ptrdiff_t column = std::ptrdiff_t{i % taps} * it_.dilation_w;
+      pieces[i] =
+          reinterpret_cast<const std::byte*>(lines[i / taps] + column * it_.channels + std::ptrdiff_t{group} * it_.group_channels());
+    }
+    constexpr auto kBytes = static_cast<std::ptrdiff_t>(sizeof(T));
+    gather_({.lines = pieces,
+             .line_count = it_.kernel_h * taps,
+             .count = it_.out_w,
+             .step = std::ptrdiff_t{it_.stride_w} * it_.channels * kBytes,
+             .segment = std::ptrdiff_t{runs ? it_.kernel_w : 1} * it_.group_channels() * kBytes,
+             .to = reinterpret_cast<std::byte*>(to),
+             .to_stride = row_ * kBytes});
   }
 
   void products(const Frame& frame, const T* a, std::ptrdiff_t a_stride, std::ptrdiff_t group_step, int first, int m) const noexcept {
@@ -131,7 +112,8 @@ class ConvStep final : public Step {
   Scratch scratch_;
   int rows_at_once_;
   std::ptrdiff_t row_;
-  Gather<T> gather_;
+  T padding_;
+  void (*gather_)(const kernels::Gather& call);
   void (*sum_columns_u8_)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums);
 };
 
@@ -149,13 +131,15 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   int most = geometry.out_h * geometry.out_w;
   if (!geometry.is_pointwise()) {
     most = rows_at_once * geometry.out_w;
-    scratch.panel = lowering.scratch(static_cast<std::size_t>(rows_at_once) * line_bytes);
+    scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
+    scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
+    scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   }
   if (std::ranges::any_of(matrices, &Matrix::needs_row_sums)) {
     scratch.row_sums = lowering.scratch(static_cast<std::size_t>(most) * sizeof(std::int32_t));
   }
   std::vector<BufferId> uses = {buffers.x, buffers.y};
-  for (const BufferId other : {buffers.residual, scratch.panel, scratch.row_sums}) {
+  for (const BufferId other : {buffers.residual, scratch.panel, scratch.pieces, scratch.rows, scratch.row_sums}) {
     if (other >= 0) uses.push_back(other);
   }
   lowering.add(

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "model/ops/support/convolution.h"
+#include "runtime/engine/rows.h"
 
 namespace moru::runtime::engine {
 
@@ -47,6 +48,9 @@ Result<ConvGeometry> read_geometry(const model::Node& node, const model::Dims& x
     geometry.stride_h = number(window.strides[0]);
     geometry.dilation_h = number(window.dilations[0]);
     geometry.pad_top = number(window.pads_begin[0]);
+  }
+  if (geometry.kernel_h > kMostKernelRows) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found a kernel of {} rows, expected at most {}", geometry.kernel_h, kMostKernelRows));
   }
   return geometry;
 }

@@ -4,6 +4,7 @@
 #include "runtime/kernels/depthwise_f32/depthwise_f32.h"
 #include "runtime/kernels/depthwise_u8/depthwise_u8.h"
 #include "runtime/kernels/elementwise/elementwise.h"
+#include "runtime/kernels/gather/gather.h"
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
 #include "runtime/kernels/isa.h"
@@ -17,6 +18,7 @@ struct Kernels {
   const DepthwiseU8Kernel* depthwise_u8;
   const GemmF32Kernel* gemm_f32;
   const DepthwiseF32Kernel* depthwise_f32;
+  const GatherKernel* gather;
   const ElementwiseKernel* elementwise;
 };
 

@@ -21,6 +21,8 @@ class NativeModel final : public Session {
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
+  /// For what looks inside: the plan of the extents of the last run, with its memory.
+  engine::Context& context() { return *context_; }
 
  private:
   NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The input rows that a row of a convolution's outputs reads, padding in them, so that kernels need not know where an image ends.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/engine/convolution.h"
+
+namespace moru::runtime::engine {
+
+/// Rows of a kernel that PaddedRows can point at.
+inline constexpr int kMostKernelRows = 64;
+
+/// Columns that the outputs of a row read, padding included.
+inline int read_columns(const ConvGeometry& it) { return (it.out_w - 1) * it.stride_w + (it.kernel_w - 1) * it.dilation_w + 1; }
+
+/// Walks down the images of a batch. Where columns are padded, rows are copied into a ring, each once; else they are read where they lie.
+template <class T>
+class PaddedRows {
+ public:
+  /// Bytes of the memory it works in.
+  static std::size_t memory_bytes(const ConvGeometry& geometry) {
+    return (static_cast<std::size_t>(ring_rows(geometry)) + 1) * row_elements(geometry) * sizeof(T);
+  }
+
+  PaddedRows(const ConvGeometry& geometry, T padding, T* memory) noexcept
+      : it_(geometry),
+        row_(static_cast<std::ptrdiff_t>(row_elements(geometry))),
+        ring_rows_(ring_rows(geometry)),
+        columns_(std::clamp(read_columns(geometry) - geometry.pad_left, 0, geometry.in_w)),
+        pads_(geometry.pad_left > 0 || read_columns(geometry) > geometry.in_w),
+        ring_(memory),
+        outside_(memory + ring_rows_ * row_) {
+    if (it_.pad_top > 0 || (it_.out_h - 1) * it_.stride_h - it_.pad_top + ring_rows_ > it_.in_h) std::fill_n(outside_, row_, padding);
+    if (pads_) std::fill_n(ring_, ring_rows_ * row_, padding);
+  }
+
+  void start(const T* image) noexcept {
+    image_ = image;
+    next_ = 0;
+  }
+
+  /// One pointer a row of the kernel, each at the first column that output row `y` reads. Rows are asked for from the top down; the
+  /// pointers are good until the next call.
+  const T* const* at(int y) noexcept {
+    const int top = y * it_.stride_h - it_.pad_top;
+    if (pads_) fill_ring(top);
+    for (int i = 0; i < it_.kernel_h; ++i) {
+      const int row = top + i * it_.dilation_h;
+      const T* inside = pads_ ? slot(row) : image_ + row * line();
+      pointers_[static_cast<std::size_t>(i)] = row < 0 || row >= it_.in_h ? outside_ : inside;
+    }
+    return pointers_.data();
+  }
+
+ private:
+  static int ring_rows(const ConvGeometry& it) { return (it.kernel_h - 1) * it.dilation_h + 1; }
+  static std::size_t row_elements(const ConvGeometry& it) {
+    return static_cast<std::size_t>(std::max(read_columns(it), it.in_w)) * static_cast<std::size_t>(it.channels);
+  }
+  std::ptrdiff_t line() const { return std::ptrdiff_t{it_.in_w} * it_.channels; }
+  T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
+
+  void fill_ring(int top) noexcept {
+    const int end = std::min(top + ring_rows_, it_.in_h);
+    for (next_ = std::max(next_, top); next_ < end; ++next_) {
+      std::copy_n(image_ + next_ * line(), std::ptrdiff_t{columns_} * it_.channels,
+                  slot(next_) + std::ptrdiff_t{it_.pad_left} * it_.channels);
+    }
+  }
+
+  const ConvGeometry& it_;
+  std::ptrdiff_t row_;
+  int ring_rows_;
+  int columns_;
+  bool pads_;
+  T* ring_;
+  T* outside_;  ///< a row of padding
+  const T* image_ = nullptr;
+  int next_ = 0;  ///< the first row of the image that is not in the ring yet
+  std::array<const T*, kMostKernelRows> pointers_;
+};
+
+}  // namespace moru::runtime::engine
