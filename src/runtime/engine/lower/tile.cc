@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/movement.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower(Lowering& lowering, const model::Node& node) { return lower_movement(lowering, node); }
+
+}  // namespace
+
+extern const LowerSpec kLower_tile;
+const LowerSpec kLower_tile{.name = "Tile", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine

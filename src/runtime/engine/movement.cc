@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/movement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "model/ops/op.h"
+#include "runtime/engine/copy.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+using model::DType;
+using model::Tensor;
+
+constexpr std::int64_t kFiller = -1;
+
+/// Elements that lie side by side on both sides; from is kFiller for such as are filled.
+struct Run {
+  std::int64_t from;
+  std::int64_t to;
+  std::int64_t count;
+};
+
+template <class T>
+class MovementStep final : public Step {
+ public:
+  MovementStep(BufferId x, BufferId y, std::vector<Run> runs, T filler) : x_(x), y_(y), runs_(std::move(runs)), filler_(filler) {}
+
+  void run(const Frame& frame) const noexcept override {
+    const T* x = frame.at<const T>(x_);
+    T* y = frame.at<T>(y_);
+    for (const Run& run : runs_) {
+      if (run.from == kFiller) {
+        std::fill_n(y + run.to, run.count, filler_);
+      } else if (run.count == 1) {
+        y[run.to] = x[run.from];
+      } else {
+        std::memcpy(y + run.to, x + run.from, static_cast<std::size_t>(run.count) * sizeof(T));
+      }
+    }
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::vector<Run> runs_;
+  T filler_;
+};
+
+/// Each logical index tuple of a tensor in order, with the place it lies at.
+template <class F>
+void for_each_place(const Stored& stored, F visit) {
+  const model::Dims strides = logical_strides(stored);
+  model::Dims index(stored.dims.size(), 0);
+  std::int64_t place = 0;
+  for (std::size_t i = 0; i < stored.count(); ++i) {
+    visit(i, place);
+    for (std::size_t axis = index.size(); axis-- > 0;) {
+      place += strides[axis];
+      if (++index[axis] < stored.dims[axis]) break;
+      place -= strides[axis] * stored.dims[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+/// Where each element of the outputs comes from, by the op's own definition.
+Result<std::vector<Tensor>> sources(Lowering& lowering, const model::Node& node, const Stored& x, std::optional<std::size_t> filler) {
+  MORU_ASSIGN_OR_RETURN(Tensor places, Tensor::create(DType::kInt64, x.dims));
+  const auto numbers = places.mutable_data<std::int64_t>();
+  for_each_place(x, [&](std::size_t i, std::int64_t place) { numbers[i] = place; });
+  const Tensor nowhere = Tensor::scalar<std::int64_t>(kFiller);
+  std::vector<const Tensor*> inputs = {&places};
+  for (std::size_t i = 1; i < std::max(node.inputs.size(), filler.value_or(0) + 1); ++i) {
+    if (i == filler) {
+      inputs.push_back(&nowhere);
+    } else if (!lowering.has_input(node, i)) {
+      inputs.push_back(nullptr);
+    } else {
+      MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, i));
+      inputs.push_back(constant);
+    }
+  }
+  model::Node moved = node;
+  moved.inputs.resize(inputs.size(), 0);
+  for (std::size_t i = 0; i < inputs.size(); ++i) moved.inputs[i] = inputs[i] == nullptr ? model::kNoValue : static_cast<model::ValueId>(i);
+  return model::evaluate_node(moved, inputs);
+}
+
+/// `from` by the place in the output that it goes to.
+std::vector<Run> runs_of(const std::vector<std::int64_t>& from) {
+  std::vector<Run> runs;
+  for (std::size_t to = 0; to < from.size(); ++to) {
+    if (!runs.empty()) {
+      Run& last = runs.back();
+      if (from[to] == (last.from == kFiller ? kFiller : last.from + last.count)) {
+        ++last.count;
+        continue;
+      }
+    }
+    runs.push_back({from[to], static_cast<std::int64_t>(to), 1});
+  }
+  return runs;
+}
+
+Result<std::byte> level_of_filler(Lowering& lowering, const model::Node& node, std::size_t filler, DType dtype) {
+  const auto zero = static_cast<std::byte>(level_shift(dtype));
+  if (!lowering.has_input(node, filler)) return zero;
+  MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, filler));
+  return constant->bytes().empty() ? zero : constant->bytes()[0] ^ zero;
+}
+
+Result<float> number_of_filler(Lowering& lowering, const model::Node& node, std::size_t filler) {
+  if (!lowering.has_input(node, filler)) return 0.0F;
+  MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, filler));
+  return constant->count() == 0 ? 0.0F : constant->data<float>()[0];
+}
+
+}  // namespace
+
+Status lower_movement(Lowering& lowering, const model::Node& node, std::optional<std::size_t> filler) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  MORU_ASSIGN_OR_RETURN(const auto moved, sources(lowering, node, x, filler));
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == model::kNoValue) continue;
+    MORU_ASSIGN_OR_RETURN(const model::Dims dims, lowering.dims(node.outputs[i]));
+    MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs[i], dims.size() == x.dims.size() ? x.layout : Layout::kPlain));
+    const auto numbers = moved[i].data<std::int64_t>();
+    std::vector<std::int64_t> from(numbers.size());
+    for_each_place(y, [&](std::size_t at, std::int64_t place) { from[static_cast<std::size_t>(place)] = numbers[at]; });
+    if (x.is_levels()) {
+      MORU_ASSIGN_OR_RETURN(const std::byte level, level_of_filler(lowering, node, filler.value_or(node.inputs.size()), x.dtype));
+      lowering.add(std::make_unique<MovementStep<std::byte>>(x.buffer, y.buffer, runs_of(from), level), {x.buffer, y.buffer});
+    } else {
+      MORU_ASSIGN_OR_RETURN(const float number, number_of_filler(lowering, node, filler.value_or(node.inputs.size())));
+      lowering.add(std::make_unique<MovementStep<float>>(x.buffer, y.buffer, runs_of(from), number), {x.buffer, y.buffer});
+    }
+  }
+  return {};
+}
+
+}  // namespace moru::runtime::engine
