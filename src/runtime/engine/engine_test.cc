@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans beside the reference, on every ISA of this machine.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "model/graph/text.h"
+#include "model/ops/op.h"
+#include "model/ops/verify.h"
+#include "runtime/engine/plan.h"
+#include "runtime/engine/random_graph.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+using model::DType;
+using model::Graph;
+using model::Tensor;
+using testing::HasSubstr;
+
+Graph graph_of(std::string_view text) {
+  auto graph = model::parse_text(text);
+  EXPECT_TRUE(graph.has_value()) << graph.error().message;
+  const auto inferred = model::infer_shapes(*graph);
+  EXPECT_TRUE(inferred.has_value()) << inferred.error().message;
+  return std::move(*graph);
+}
+
+Result<std::vector<Tensor>> run(const Graph& graph, const std::vector<Tensor>& inputs, kernels::Isa isa) {
+  MORU_ASSIGN_OR_RETURN(auto plan, Plan::make(graph, kernels::kernels_for(isa)));
+  MORU_ASSIGN_OR_RETURN(auto context, Context::make(std::move(plan)));
+  std::vector<Tensor> made;
+  std::vector<const std::byte*> from;
+  std::vector<std::byte*> to;
+  for (const Tensor& input : inputs) from.push_back(input.view().bytes.data());
+  for (const model::ValueId id : graph.outputs) {
+    model::Dims dims;
+    for (const auto& dim : *graph.value(id).type.shape) dims.push_back(dim.value);
+    MORU_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(*graph.value(id).type.dtype, std::move(dims)));
+    made.push_back(std::move(tensor));
+  }
+  for (Tensor& tensor : made) to.push_back(tensor.mutable_bytes().data());
+  context->run(from, to);
+  context->run(from, to);  // what the first run left behind is no trouble
+  return made;
+}
+
+double nmse(const Tensor& found, const Tensor& expected) {
+  double errors = 0;
+  double squares = 1e-12;
+  for (std::size_t i = 0; i < expected.data<float>().size(); ++i) {
+    const double error = double{found.data<float>()[i]} - double{expected.data<float>()[i]};
+    errors += error * error;
+    squares += double{expected.data<float>()[i]} * double{expected.data<float>()[i]};
+  }
+  return errors / squares;
+}
+
+class EachIsa : public testing::TestWithParam<kernels::Isa> {};
+INSTANTIATE_TEST_SUITE_P(Engine, EachIsa, testing::ValuesIn(kernels::machine_isas().begin(), kernels::machine_isas().end()),
+                         [](const auto& isa) { return std::string(kernels::to_string(isa.param)); });
+
+/// MORU_NETWORKS=FIRST:COUNT asks for others than the usual ones.
+std::pair<std::uint64_t, std::uint64_t> seeds() {
+  const char* asked = std::getenv("MORU_NETWORKS");
+  if (asked == nullptr) return {1, 400};
+  char* end = nullptr;
+  const std::uint64_t first = std::strtoull(asked, &end, 10);
+  return {first, *end == ':' ? std::strtoull(end + 1, nullptr, 10) : 1};
+}
+
+TEST_P(EachIsa, LevelsOfRandomNetworksAreTheReferencesToTheBit) {
+  const auto [first, count] = seeds();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const RandomNetwork network = random_levels(seed);
+    const auto found = run(network.graph, network.inputs, GetParam());
+    ASSERT_TRUE(found.has_value()) << "seed " << seed << ": " << found.error().message;
+    const auto expected = model::evaluate(network.graph, network.inputs);
+    ASSERT_TRUE(expected.has_value()) << "seed " << seed << ": " << expected.error().message;
+    ASSERT_TRUE(same_bits(found->at(0), expected->at(0))) << "seed " << seed << "\n" << model::to_text(network.graph).substr(0, 4000);
+  }
+}
+
+TEST_P(EachIsa, FloatsOfRandomNetworksAgreeWithTheReference) {
+  const auto [first, count] = seeds();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const RandomNetwork network = random_floats(seed);
+    const auto found = run(network.graph, network.inputs, GetParam());
+    ASSERT_TRUE(found.has_value()) << "seed " << seed << ": " << found.error().message;
+    const auto expected = model::evaluate(network.graph, network.inputs);
+    ASSERT_TRUE(expected.has_value()) << "seed " << seed << ": " << expected.error().message;
+    ASSERT_LE(nmse(found->at(0), expected->at(0)), 1e-9) << "seed " << seed << "\n" << model::to_text(network.graph).substr(0, 4000);
+  }
+}
+
+/// Why a plan cannot be made.
+Error refused(std::string_view text) {
+  const auto plan = Plan::make(graph_of(text), kernels::kernels_for(kernels::Isa::kScalar));
+  return plan ? Error{ErrorCode::kInternal, "accepted"} : plan.error();
+}
+
+TEST(Engine, WhatItDoesNotHaveIsRefusedWithTheNode) {
+  const Error op = refused("graph \"g\" { opset 13 input x: float32[2, 2] y = Det(x) output y }");
+  EXPECT_EQ(op.code, ErrorCode::kUnsupported);
+  EXPECT_EQ(op.message, "node 0 (Det): the native engine has no op Det");
+  const Error type = refused("graph \"g\" { opset 13 input x: float64[2] y = Relu(x) output y }");
+  EXPECT_EQ(type.code, ErrorCode::kUnsupported);
+  EXPECT_EQ(type.message, "input 'x': 'x' is float64, expected float32, int8 or uint8");
+  const Error open = refused("graph \"g\" { opset 13 input x: float32[N] y = Relu(x) output y }");
+  EXPECT_EQ(open.message, "input 'x': 'x' has shape [N], expected known extents");
+  const Error weights = refused("graph \"g\" { opset 13 input x: float32[1, 1, 4] input w: float32[1, 1, 2] y = Conv(x, w) output y }");
+  EXPECT_EQ(weights.message, "node 0 (Conv): input 'w' is computed, expected a constant");
+}
+
+TEST(Engine, NumbersThatAreNoneAreRefused) {
+  constexpr std::string_view kText = R"(graph "g" {{
+    opset 13
+    input x: int8[1, 1, 4]
+    init z = int8[] {{0}}
+    init w = int8[1, 1, 2] {{1, 2}}
+    init f = float32[] {{{}}}
+    y = moru::QConv(x, z, w, z, f, z)
+    output y
+  }})";
+  for (const std::string_view factor : {"nan", "inf"}) {
+    const Error error = refused(fmt::format(kText, factor));
+    EXPECT_EQ(error.code, ErrorCode::kInvalidArgument) << factor;
+    EXPECT_THAT(error.message, HasSubstr("node 0 (QConv): found factor"));
+  }
+  const Error scale = refused("graph \"g\" { opset 13 input x: float32[2] init s = float32[] {0} y = QuantizeLinear(x, s) output y }");
+  EXPECT_EQ(scale.message, "node 0 (QuantizeLinear): found scale 0, expected a finite one above 0");
+}
+
+TEST(Engine, SumsThatMightLeaveInt32AreRefused) {
+  std::string weights = "-128";
+  for (int i = 1; i < 70000; ++i) weights += ", -128";
+  const Error error = refused(fmt::format(R"(graph "g" {{
+    opset 13
+    input x: uint8[1, 70000]
+    init xz = uint8[] {{255}}
+    init w = int8[70000, 1] {{{}}}
+    init z = int8[] {{0}}
+    init f = float32[] {{1}}
+    y = moru::QMatMul(x, xz, w, z, f, z)
+    output y
+  }})",
+                                          weights));
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_EQ(error.message, "node 0 (QMatMul): sums of channel 0 may leave int32");
+}
+
+TEST(Engine, TwoContextsOfOnePlanDoNotMeet) {
+  const Graph graph = graph_of(R"(graph "g" {
+    opset 13
+    input x: float32[1, 4]
+    init w = float32[4, 3] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+    m = MatMul(x, w)
+    y = Tanh(m)
+    output m
+  })");
+  const auto plan = Plan::make(graph, kernels::kernels_for(kernels::machine_isas().back())).value();
+  const auto one = Context::make(plan).value();
+  const auto two = Context::make(plan).value();
+  const float a[] = {1, 0, 0, 0};
+  const float b[] = {0, 0, 0, 1};
+  float from_a[3];
+  float from_b[3];
+  const std::byte* const in_a[] = {reinterpret_cast<const std::byte*>(a)};
+  const std::byte* const in_b[] = {reinterpret_cast<const std::byte*>(b)};
+  std::byte* const out_a[] = {reinterpret_cast<std::byte*>(from_a)};
+  std::byte* const out_b[] = {reinterpret_cast<std::byte*>(from_b)};
+  one->run(in_a, out_a);
+  two->run(in_b, out_b);
+  EXPECT_THAT(from_a, testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(from_b, testing::ElementsAre(10, 11, 12));
+}
+
+TEST(Engine, EachStepHasATime) {
+  const RandomNetwork network = random_levels(1);
+  auto context = Context::make(Plan::make(network.graph, kernels::kernels_for(kernels::Isa::kScalar)).value()).value();
+  std::vector<const std::byte*> from;
+  for (const Tensor& input : network.inputs) from.push_back(input.view().bytes.data());
+  std::vector<std::byte> out(1 << 20);
+  std::byte* const to[] = {out.data()};
+  EXPECT_EQ(context->time_steps(from, to, 3).size(), context->plan().steps().size());
+}
+
+}  // namespace
+}  // namespace moru::runtime::engine

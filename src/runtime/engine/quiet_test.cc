@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run allocates nothing and asks the kernel for nothing: it is run in a process that dies of a system call, with an allocator that
+// counts.
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "runtime/engine/plan.h"
+#include "runtime/engine/random_graph.h"
+
+namespace {
+std::atomic<std::int64_t> allocations = 0;
+}  // namespace
+
+// Sanitizers have an allocator of their own.
+#ifdef __has_feature
+#define MORU_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define MORU_SANITIZED 0
+#endif
+
+#if !MORU_SANITIZED
+extern "C" {
+void* __libc_malloc(size_t size);
+void* malloc(size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  return __libc_malloc(size);
+}
+}
+#endif
+
+namespace moru::runtime::engine {
+namespace {
+
+/// From here on every system call but the end of the process kills it (SIGSYS).
+bool forbid_system_calls() {
+  const sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+  };
+  const sock_fprog program{static_cast<unsigned short>(std::size(filter)), const_cast<sock_filter*>(filter)};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+constexpr int kAllocated = 2;
+constexpr int kCannotForbid = 3;
+
+/// Runs `work` in a child that may ask the kernel for nothing; its exit code, or 1000 + the signal it died of.
+template <class F>
+int quietly(F work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!forbid_system_calls()) _exit(kCannotForbid);
+    const std::int64_t before = allocations.load();
+    work();
+    _exit(allocations.load() == before ? 0 : kAllocated);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST(Quiet, TheTestSeesSystemCallsAndAllocations) {
+  EXPECT_EQ(quietly([] { getppid(); }), 1000 + SIGSYS);
+#if !MORU_SANITIZED
+  EXPECT_EQ(quietly([] { static_cast<void>(::operator new(16)); }), kAllocated);
+#endif
+}
+
+TEST(Quiet, ARunAllocatesNothingAndCallsNothing) {
+  for (const kernels::Isa isa : kernels::machine_isas()) {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      SCOPED_TRACE(seed);
+      const RandomNetwork network = seed % 2 == 0 ? random_levels(seed) : random_floats(seed);
+      const auto context = Context::make(Plan::make(network.graph, kernels::kernels_for(isa)).value()).value();
+      std::vector<const std::byte*> from;
+      for (const model::Tensor& input : network.inputs) from.push_back(input.view().bytes.data());
+      std::vector<std::byte> out(1 << 22);
+      std::byte* const to[] = {out.data()};
+      ASSERT_EQ(quietly([&] { context->run(from, to); }), 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace moru::runtime::engine

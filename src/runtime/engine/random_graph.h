@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small networks made from a seed, for tests that run one on every ISA beside the reference.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/graph/graph.h"
+#include "model/tensor/tensor.h"
+
+namespace moru::runtime::engine {
+
+struct RandomNetwork {
+  model::Graph graph;  ///< verified, with known extents everywhere
+  std::vector<model::Tensor> inputs;
+};
+
+/// One to six layers, of levels (int8 or uint8, with all bits of docs/arithmetic.md to get wrong) or of floats.
+RandomNetwork random_levels(std::uint64_t seed);
+RandomNetwork random_floats(std::uint64_t seed);
+
+}  // namespace moru::runtime::engine
