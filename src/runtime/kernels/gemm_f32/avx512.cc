@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/simd_avx512.h"
-// clang-format off: the body is over Simd, which stands above it
+// The body is over Simd.
 #include "runtime/kernels/gemm_f32/body.h"
 
 namespace moru::kernels {
