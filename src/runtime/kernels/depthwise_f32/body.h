@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel over registers of Simd::kLanes floats, which each ISA's file defines before it includes this: some columns of a block of
 // channels at a time, so that each weight is loaded once for all of them.
+#pragma once
+
 #include "runtime/kernels/depthwise_f32/depthwise_f32.h"
 #include "runtime/kernels/tiles.h"
 #include "runtime/kernels/unroll.h"

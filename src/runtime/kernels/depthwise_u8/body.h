@@ -10,6 +10,8 @@
 // in order again.
 // Weights: [block][kTogether taps][4 registers][kLanes][kTogether], split; zeros for what is not there. Taps go down the columns of the
 // kernel; for 3x3 each column has four places, so that an interleaved column of levels serves all outputs whose window it is in.
+#pragma once
+
 #include "runtime/kernels/depthwise_u8/depthwise_u8.h"
 #include "runtime/kernels/unroll.h"
 

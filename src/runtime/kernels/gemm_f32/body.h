@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel over registers of Simd::kLanes floats, which each ISA's file defines before it includes this.
 // Weights: [panel][k][blocks of the panel][kLanes].
+#pragma once
+
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
 #include "runtime/kernels/tiles.h"
 #include "runtime/kernels/unroll.h"
