@@ -5,11 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <span>
 
+#include "core/check.h"
 #include "runtime/kernels/common.h"
 
 namespace moru::kernels {
@@ -23,7 +22,7 @@ class Guarded {
     const std::size_t bytes = count * sizeof(T) + slack;
     size_ = (bytes + page - 1) / page * page + page;
     void* map = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED || mprotect(static_cast<std::byte*>(map) + size_ - page, page, PROT_NONE) != 0) throw std::bad_alloc();
+    MORU_CHECK(map != MAP_FAILED && mprotect(static_cast<std::byte*>(map) + size_ - page, page, PROT_NONE) == 0);
     map_ = static_cast<std::byte*>(map);
     data_ = reinterpret_cast<T*>(map_ + size_ - page - bytes);
     std::memset(reinterpret_cast<std::byte*>(data_ + count), 0xFF, slack);

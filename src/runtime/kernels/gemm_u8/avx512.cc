@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks of 16 outputs stand in the lanes of a register; up to four blocks are a panel, and a tile is some rows by one panel, its sums in
-// registers. A step takes four bytes along k: a quad of `a` in all lanes, times the quads of the weights. With 8 outputs or fewer, two
+// A step takes four bytes along k: a quad of `a` in all lanes, times the quads of the weights of 16 outputs. With 8 outputs or fewer, two
 // lanes share one output and a step takes eight bytes.
 // Weights: [panel][ceil(k / 4)][blocks of the panel][16 lanes][4], or [ceil(k / 8)][8 outputs][8] for 8 outputs or fewer; zeros behind k.
 #include "runtime/kernels/avx512.h"
 
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
+#include "runtime/kernels/tiles.h"
 #include "runtime/kernels/unroll.h"
 
 namespace moru::kernels {
@@ -17,16 +17,13 @@ constexpr int kNarrowRows = 16;
 /// Rows of a tile by the blocks of its panel: sums, weights and a quad of `a` fill the 32 registers.
 constexpr int kRows[] = {16, 12, 8, 6};
 
-constexpr int blocks_of(int n) { return (n + kLanes - 1) / kLanes; }
-constexpr int panels_of(int n) { return (blocks_of(n) + kPanelBlocks - 1) / kPanelBlocks; }
-/// Panels are of one size, or one block less.
-constexpr int first_block(int n, int panel) { return panel * blocks_of(n) / panels_of(n); }
+constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
 constexpr std::size_t steps_of(int k, int bytes) {
   return (static_cast<std::size_t>(k) + static_cast<std::size_t>(bytes) - 1) / static_cast<std::size_t>(bytes);
 }
 
 std::size_t packed_bytes(int n, int k) {
-  return n <= kNarrow ? steps_of(k, 8) * kRegister : static_cast<std::size_t>(blocks_of(n)) * steps_of(k, 4) * kRegister;
+  return n <= kNarrow ? steps_of(k, 8) * kRegister : static_cast<std::size_t>(panels_of(n).blocks()) * steps_of(k, 4) * kRegister;
 }
 
 /// `outputs` rows of w from `first` on, `bytes` along k at a time; what is not there is zero.
@@ -45,9 +42,9 @@ void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
     pack_panel(w, n, k, 0, kNarrow, 8, packed);
     return;
   }
-  for (int panel = 0; panel < panels_of(n); ++panel) {
-    const int block = first_block(n, panel);
-    packed = pack_panel(w, n, k, block * kLanes, (first_block(n, panel + 1) - block) * kLanes, 4, packed);
+  const Panels panels = panels_of(n);
+  for (int panel = 0; panel < panels.count(); ++panel) {
+    packed = pack_panel(w, n, k, panels.first_block(panel) * kLanes, panels.blocks_of(panel) * kLanes, 4, packed);
   }
 }
 
@@ -212,53 +209,31 @@ void run_narrow(const Panel& panel, int row, int tiles) {
   }
 }
 
-using RunTiles = void (*)(const Panel& panel, int row, int tiles);
-
-/// By rows, and the blocks of the panel; none for more rows than kRows.
-constexpr RunTiles kTiles[][kPanelBlocks] = {
-    {run_tiles<1, 1>, run_tiles<1, 2>, run_tiles<1, 3>, run_tiles<1, 4>},
-    {run_tiles<2, 1>, run_tiles<2, 2>, run_tiles<2, 3>, run_tiles<2, 4>},
-    {run_tiles<3, 1>, run_tiles<3, 2>, run_tiles<3, 3>, run_tiles<3, 4>},
-    {run_tiles<4, 1>, run_tiles<4, 2>, run_tiles<4, 3>, run_tiles<4, 4>},
-    {run_tiles<5, 1>, run_tiles<5, 2>, run_tiles<5, 3>, run_tiles<5, 4>},
-    {run_tiles<6, 1>, run_tiles<6, 2>, run_tiles<6, 3>, run_tiles<6, 4>},
-    {run_tiles<7, 1>, run_tiles<7, 2>, run_tiles<7, 3>, nullptr},
-    {run_tiles<8, 1>, run_tiles<8, 2>, run_tiles<8, 3>, nullptr},
-    {run_tiles<9, 1>, run_tiles<9, 2>, nullptr, nullptr},
-    {run_tiles<10, 1>, run_tiles<10, 2>, nullptr, nullptr},
-    {run_tiles<11, 1>, run_tiles<11, 2>, nullptr, nullptr},
-    {run_tiles<12, 1>, run_tiles<12, 2>, nullptr, nullptr},
-    {run_tiles<13, 1>, nullptr, nullptr, nullptr},
-    {run_tiles<14, 1>, nullptr, nullptr, nullptr},
-    {run_tiles<15, 1>, nullptr, nullptr, nullptr},
-    {run_tiles<16, 1>, nullptr, nullptr, nullptr},
-};
-constexpr RunTiles kNarrowTiles[kNarrowRows] = {
-    run_narrow<1>, run_narrow<2>,  run_narrow<3>,  run_narrow<4>,  run_narrow<5>,  run_narrow<6>,  run_narrow<7>,  run_narrow<8>,
-    run_narrow<9>, run_narrow<10>, run_narrow<11>, run_narrow<12>, run_narrow<13>, run_narrow<14>, run_narrow<15>, run_narrow<16>};
-
-/// m rows as tiles of at most `most` rows: as few as can be, of one size or one row less.
-template <class TilesOf>
-void split_rows(const Panel& panel, int most, TilesOf tiles_of) {
-  const int m = panel.call.m;
-  const int tiles = (m + most - 1) / most;
-  if (tiles == 0) return;
-  const int larger = m % tiles;
-  const int rows = m / tiles;
-  if (larger > 0) tiles_of(rows + 1)(panel, 0, larger);
-  tiles_of(rows)(panel, larger * (rows + 1), tiles - larger);
+template <int kNb, int... kAt>
+constexpr TilesByRows<Panel> tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
+  return {{run_tiles<kAt + 1, kNb>...}};
 }
+
+template <int... kAt>
+constexpr TilesByRows<Panel> narrow_tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
+  return {{run_narrow<kAt + 1>...}};
+}
+
+constexpr TilesByRows<Panel> kTiles[kPanelBlocks] = {
+    tiles_of<1>(std::make_integer_sequence<int, kRows[0]>{}), tiles_of<2>(std::make_integer_sequence<int, kRows[1]>{}),
+    tiles_of<3>(std::make_integer_sequence<int, kRows[2]>{}), tiles_of<4>(std::make_integer_sequence<int, kRows[3]>{})};
+constexpr TilesByRows<Panel> kNarrowTiles = narrow_tiles_of(std::make_integer_sequence<int, kNarrowRows>{});
 
 void run(const GemmU8& call) {
   if (call.n <= kNarrow) {
-    split_rows({call, call.weights, 0}, kNarrowRows, [](int rows) { return kNarrowTiles[rows - 1]; });
+    split_rows({call, call.weights, 0}, call.m, kNarrowRows, kNarrowTiles);
     return;
   }
   const std::byte* weights = call.weights;
-  for (int panel = 0; panel < panels_of(call.n); ++panel) {
-    const int block = first_block(call.n, panel);
-    const int blocks = first_block(call.n, panel + 1) - block;
-    split_rows({call, weights, block * kLanes}, kRows[blocks - 1], [&](int rows) { return kTiles[rows - 1][blocks - 1]; });
+  const Panels panels = panels_of(call.n);
+  for (int panel = 0; panel < panels.count(); ++panel) {
+    const int blocks = panels.blocks_of(panel);
+    split_rows({call, weights, panels.first_block(panel) * kLanes}, call.m, kRows[blocks - 1], kTiles[blocks - 1]);
     weights += static_cast<std::size_t>(blocks) * steps_of(call.k, 4) * kRegister;
   }
 }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel over registers of Simd::kLanes floats, which each ISA's file defines before it includes this.
+// Weights: [panel][k][blocks of the panel][kLanes].
+#pragma once
+
+#include "runtime/kernels/gemm_f32/gemm_f32.h"
+#include "runtime/kernels/tiles.h"
+#include "runtime/kernels/unroll.h"
+
+namespace moru::kernels {
+namespace {
+
+using Vector = Simd::Vector;
+constexpr int kLanes = Simd::kLanes;
+constexpr int kPanelBlocks = sizeof Simd::kRows / sizeof Simd::kRows[0];
+
+constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
+
+std::size_t packed_bytes(int n, int k) {
+  return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(k) * sizeof(Vector);
+}
+
+void pack(const float* w, int n, int k, std::byte* packed) {
+  auto* to = reinterpret_cast<float*>(packed);
+  const Panels panels = panels_of(n);
+  for (int panel = 0; panel < panels.count(); ++panel) {
+    const int first = panels.first_block(panel) * kLanes;
+    const int end = panels.first_block(panel + 1) * kLanes;
+    for (int i = 0; i < k; ++i) {
+      for (int o = first; o < end; ++o) *to++ = o < n ? w[static_cast<std::ptrdiff_t>(o) * k + i] : 0;
+    }
+  }
+}
+
+/// What the tiles of one panel share.
+struct Panel {
+  const GemmF32& call;
+  const float* weights;
+  int first;  ///< output
+};
+
+template <int kMr, int kNb>
+struct Sums {
+  Vector at[kMr][kNb];
+};
+
+/// So many sums must be under way to hide that each takes some cycles: further ones along k make up for a small tile.
+constexpr int chains_for(int sums) { return sums >= 8 ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : 8; }
+
+/// sums += a * weights over all of k. Each of kChains has sums of its own until the end.
+template <int kMr, int kNb>
+[[gnu::always_inline]] inline void multiply(const Panel& panel, int row, Sums<kMr, kNb>& sums) {
+  constexpr int kChains = chains_for(kMr * kNb);
+  Sums<kMr, kNb> chains[kChains];
+  chains[0] = sums;
+  unroll<kChains - 1>(
+      MORU_BODY(auto chain) { unroll<kMr * kNb>(MORU_BODY(auto i) { chains[chain + 1].at[i / kNb][i % kNb] = Simd::all(0); }); });
+  const std::ptrdiff_t stride = panel.call.a_stride;
+  const float* a[(kMr + 3) / 4];  // every fourth row: the others are reached by the stride
+  unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = panel.call.a + (row + 4 * i) * stride; });
+  const float* w = panel.weights;
+  const auto step = MORU_BODY(Sums<kMr, kNb> & to) {
+    Vector weights[kNb];
+    unroll<kNb>(MORU_BODY(auto b) { weights[b] = Simd::load(w + b * kLanes); });
+    unroll<kMr>(MORU_BODY(auto i) {
+      const Vector x = Simd::all(a[i / 4][(i % 4) * stride]);
+      unroll<kNb>(MORU_BODY(auto b) { to.at[i][b] = Simd::fma(x, weights[b], to.at[i][b]); });
+    });
+    w += kNb * kLanes;
+    unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { ++a[i]; });
+  };
+  int steps = panel.call.k;
+  for (; steps >= kChains; steps -= kChains) {
+    unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+  }
+  for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
+  unroll<kMr * kNb>(MORU_BODY(auto i) {
+    Vector& sum = chains[0].at[i / kNb][i % kNb];
+    unroll<kChains - 1>(MORU_BODY(auto chain) { sum = Simd::add(sum, chains[chain + 1].at[i / kNb][i % kNb]); });
+  });
+  sums = chains[0];
+}
+
+/// Tiles of kMr rows from `row` on.
+template <int kMr, int kNb>
+void run_tiles(const Panel& panel, int row, int tiles) {
+  const GemmF32& call = panel.call;
+  const Vector low = Simd::all(call.low);
+  const Vector high = Simd::all(call.high);
+  const Simd::Mask last = Simd::first(call.n - panel.first - (kNb - 1) * kLanes);  // of the last block: the others are full
+  for (; tiles > 0; --tiles, row += kMr) {
+    Sums<kMr, kNb> sums;
+    unroll<kMr * kNb>(MORU_BODY(auto i) { sums.at[i / kNb][i % kNb] = Simd::load(call.bias + panel.first + (i % kNb) * kLanes); });
+    multiply<kMr, kNb>(panel, row, sums);
+    float* c = call.c + row * call.c_stride + panel.first;
+    if (call.residual != nullptr) {
+      const float* residual = call.residual + row * call.residual_stride + panel.first;
+      unroll<kMr * kNb>(MORU_BODY(auto i) {
+        const float* at = residual + (i / kNb) * call.residual_stride + (i % kNb) * kLanes;
+        Vector& sum = sums.at[i / kNb][i % kNb];
+        sum = Simd::add(sum, i % kNb + 1 < kNb ? Simd::load(at) : Simd::load(at, last));
+      });
+    }
+    unroll<kMr * kNb>(MORU_BODY(auto i) {
+      const Vector y = Simd::min(Simd::max(sums.at[i / kNb][i % kNb], low), high);
+      float* to = c + (i / kNb) * call.c_stride + (i % kNb) * kLanes;
+      if constexpr (i % kNb + 1 < kNb) {
+        Simd::store(to, y);
+      } else {
+        Simd::store(to, y, last);
+      }
+    });
+  }
+}
+
+template <int kNb, int... kAt>
+constexpr TilesByRows<Panel> tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
+  return {{run_tiles<kAt + 1, kNb>...}};
+}
+
+template <int... kAt>
+void run_panel(const Panel& panel, int blocks, std::integer_sequence<int, kAt...> /*blocks*/) {
+  static constexpr TilesByRows<Panel> kTiles[] = {tiles_of<kAt + 1>(std::make_integer_sequence<int, Simd::kRows[kAt]>{})...};
+  split_rows(panel, panel.call.m, Simd::kRows[blocks - 1], kTiles[blocks - 1]);
+}
+
+void run(const GemmF32& call) {
+  const auto* weights = reinterpret_cast<const float*>(call.weights);
+  const Panels panels = panels_of(call.n);
+  for (int panel = 0; panel < panels.count(); ++panel) {
+    const int blocks = panels.blocks_of(panel);
+    run_panel({call, weights, panels.first_block(panel) * kLanes}, blocks, std::make_integer_sequence<int, kPanelBlocks>{});
+    weights += static_cast<std::ptrdiff_t>(blocks) * kLanes * call.k;
+  }
+}
+
+}  // namespace
+}  // namespace moru::kernels
