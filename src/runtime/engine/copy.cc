@@ -31,6 +31,8 @@ std::vector<Axis> merged(const Copy& copy) {
   return axes;
 }
 
+constexpr std::int64_t kFewElements = 4;
+
 template <class T>
 class CopyStep final : public Step {
  public:
@@ -42,12 +44,21 @@ class CopyStep final : public Step {
  private:
   void copy(std::size_t depth, const T* from, T* to) const noexcept {
     const Axis axis = axes_[depth];
-    if (depth + 1 < axes_.size()) {
+    if (depth + 2 == axes_.size() && axes_.back().extent <= kFewElements) {
+      few(axis, axes_.back(), from, to);
+    } else if (depth + 1 < axes_.size()) {
       for (std::int64_t i = 0; i < axis.extent; ++i) copy(depth + 1, from + i * axis.from, to + i * axis.to);
     } else if (axis.from == 1 && axis.to == 1) {
       std::memcpy(to, from, static_cast<std::size_t>(axis.extent) * sizeof(T));
     } else {
       for (std::int64_t i = 0; i < axis.extent; ++i) to[i * axis.to] = from[i * axis.from];
+    }
+  }
+
+  /// Channels of an image, say: walked one by one, the longer axis is the inner loop.
+  static void few(const Axis& outer, const Axis& inner, const T* from, T* to) noexcept {
+    for (std::int64_t j = 0; j < inner.extent; ++j, from += inner.from, to += inner.to) {
+      for (std::int64_t i = 0; i < outer.extent; ++i) to[i * outer.to] = from[i * outer.from];
     }
   }
 

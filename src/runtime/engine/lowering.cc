@@ -169,10 +169,11 @@ void Lowering::add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses
   plan_->steps_.push_back({std::move(step), current_});
 }
 
-const Node* Lowering::only_user(ValueId value) const {
+const Node* Lowering::only_user(ValueId value, std::string_view op) const {
   const auto& users = consumers_[static_cast<std::size_t>(value)];
   if (users.size() != 1 || is_output_[static_cast<std::size_t>(value)]) return nullptr;
-  return &graph_.nodes()[static_cast<std::size_t>(users.front())];
+  const Node& user = graph_.nodes()[static_cast<std::size_t>(users.front())];
+  return is_op(user, op) ? &user : nullptr;
 }
 
 void Lowering::absorb_user(ValueId& value) {
@@ -183,12 +184,13 @@ void Lowering::absorb_user(ValueId& value) {
 
 Bounds Lowering::absorb_bounds(ValueId& value) {
   Bounds bounds;
-  while (const Node* user = only_user(value)) {
-    const bool relu = is_op(*user, "Relu");
-    if ((!relu && !is_op(*user, "Clip")) || user->inputs.front() != value) break;
-    Bounds next{relu ? 0.0F : bounds.low, bounds.high};
+  while (true) {
+    const Node* relu = only_user(value, "Relu");
+    const Node* user = relu != nullptr ? relu : only_user(value, "Clip");
+    if (user == nullptr || user->inputs.front() != value) break;
+    Bounds next{relu != nullptr ? 0.0F : bounds.low, bounds.high};
     bool known = true;
-    for (std::size_t i = 1; i < 3 && !relu; ++i) {
+    for (std::size_t i = 1; i < 3 && relu == nullptr; ++i) {
       if (!has_input(*user, i)) continue;
       const Tensor* bound = graph_.initializer(user->inputs[i]);
       known = known && bound != nullptr && bound->dtype() == DType::kFloat32 && !std::isnan(bound->data<float>()[0]);
@@ -203,27 +205,27 @@ Bounds Lowering::absorb_bounds(ValueId& value) {
   return bounds;
 }
 
-Result<std::vector<float>> Lowering::absorb_bias(ValueId& value, int columns) {
-  const Node* user = only_user(value);
-  if (user == nullptr || !is_op(*user, "Add")) return std::vector<float>{};
-  const ValueId other = user->inputs[user->inputs[0] == value ? 1 : 0];
-  const Tensor* tensor = graph_.initializer(other);
+std::vector<float> Lowering::absorb_bias(ValueId& value, std::size_t axis) {
+  const Node* user = only_user(value, "Add");
+  if (user == nullptr) return {};
+  const Tensor* tensor = graph_.initializer(user->inputs[user->inputs[0] == value ? 1 : 0]);
+  const auto& shape = graph_.value(value).type.shape;
   // Of the sum's shape: a constant of a higher rank would stretch the value.
-  if (tensor == nullptr || tensor->dtype() != DType::kFloat32 ||
-      graph_.value(value).type.shape != graph_.value(user->outputs[0]).type.shape) {
-    return std::vector<float>{};
-  }
-  const bool is_row = tensor->count() == columns && tensor->dims().back() == columns;
-  if (tensor->count() != 1 && !is_row) return std::vector<float>{};
+  if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || !shape || shape != graph_.value(user->outputs[0]).type.shape) return {};
+  const auto extent = static_cast<std::size_t>((*shape)[axis].value);
+  const std::size_t behind = shape->size() - axis;  // where the axis is, counted from the end
+  const bool along = static_cast<std::size_t>(tensor->count()) == extent && tensor->rank() >= behind &&
+                     tensor->dims()[tensor->rank() - behind] == (*shape)[axis].value;
+  if (tensor->count() != 1 && !along) return {};
   std::vector<float> bias;
-  for (int o = 0; o < columns; ++o) bias.push_back(tensor->data<float>()[tensor->count() == 1 ? 0 : static_cast<std::size_t>(o)]);
+  for (std::size_t o = 0; o < extent; ++o) bias.push_back(tensor->data<float>()[tensor->count() == 1 ? 0 : o]);
   absorb_user(value);
   return bias;
 }
 
 Result<std::optional<Stored>> Lowering::absorb_residual(ValueId& value, Layout layout) {
-  const Node* user = only_user(value);
-  if (user == nullptr || !is_op(*user, "Add")) return std::nullopt;
+  const Node* user = only_user(value, "Add");
+  if (user == nullptr) return std::nullopt;
   const ValueId other = user->inputs[user->inputs[0] == value ? 1 : 0];
   const auto& stored = stored_[static_cast<std::size_t>(other)];
   if (!stored || stored->is_levels()) return std::nullopt;

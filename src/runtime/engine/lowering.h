@@ -78,11 +78,15 @@ class Lowering {
   /// `uses` are all buffers that the step reads or writes.
   void add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses);
 
+  /// The node that alone uses `value`, when it is of this op of ONNX's own; else null, and for an output of the graph.
+  const model::Node* only_user(model::ValueId value, std::string_view op) const;
+  /// The step of the node that is being lowered does the work of the only user of `value`, too: `value` becomes its output.
+  void absorb_user(model::ValueId& value);
   /// While `value` is used by one Relu or Clip only, takes that node's work over: `value` becomes its output.
   Bounds absorb_bounds(model::ValueId& value);
-  /// When `value` is used by one float Add only, with a constant of one number a column (or one at all), takes that node over and gives the
-  /// numbers; empty otherwise.
-  Result<std::vector<float>> absorb_bias(model::ValueId& value, int columns);
+  /// When `value` is used by one float Add only, with a constant that has one number at all or one an index of `axis`, takes that node over
+  /// and gives one number an index; empty otherwise.
+  std::vector<float> absorb_bias(model::ValueId& value, std::size_t axis);
   /// When `value` is used by one float Add only, of the same shape as it, whose other operand lies somewhere already: takes the node over,
   /// and gives that operand in `layout`.
   Result<std::optional<Stored>> absorb_residual(model::ValueId& value, Layout layout);
@@ -95,8 +99,6 @@ class Lowering {
   Result<Stored> stored_constant(model::ValueId value, const model::Tensor& tensor);
   Result<Stored> moved(const Stored& from, Layout layout);
   BufferId new_buffer(Buffer buffer);
-  const model::Node* only_user(model::ValueId value) const;
-  void absorb_user(model::ValueId& value);
   void place_buffers();
 
   const model::Graph& graph_;

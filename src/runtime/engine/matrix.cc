@@ -54,12 +54,17 @@ Result<std::int32_t> read_zero(Lowering& lowering, const model::Node& node, std:
   return level_at(*zero, 0) + level_shift(zero->dtype());
 }
 
-Result<float> read_scale(Lowering& lowering, const model::Node& node) {
+Result<LevelScale> read_level_scale(Lowering& lowering, const model::Node& node, DType dtype) {
   MORU_ASSIGN_OR_RETURN(const Tensor* scale, lowering.constant(node, 1));
   if (scale->count() != 1 || scale->dtype() != DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected one float32 scale");
-  const float value = scale->data<float>()[0];
-  if (std::isfinite(value) && value > 0) return value;
-  return fail(ErrorCode::kInvalidArgument, fmt::format("found scale {}, expected a finite one above 0", value));
+  LevelScale result{scale->data<float>()[0], level_shift(dtype)};
+  if (!std::isfinite(result.scale) || result.scale <= 0) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("found scale {}, expected a finite one above 0", result.scale));
+  }
+  if (lowering.has_input(node, 2)) {
+    MORU_ASSIGN_OR_RETURN(result.zero, read_zero(lowering, node, 2));
+  }
+  return result;
 }
 
 Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& node, int channels, DType w_type) {

@@ -72,8 +72,13 @@ std::vector<std::int8_t> signed_weights(const model::Tensor& w);
 Result<kernels::Requantize> read_requantize(const model::Node& node, const model::Tensor& y_zero);
 /// The zero point of an input, as a level in uint8.
 Result<std::int32_t> read_zero(Lowering& lowering, const model::Node& node, std::size_t input);
-/// Input 1 of QuantizeLinear and DequantizeLinear, one for the tensor: finite and above 0.
-Result<float> read_scale(Lowering& lowering, const model::Node& node);
+/// What levels stand for: (level - zero) * scale, as levels in uint8.
+struct LevelScale {
+  float scale = 1;  ///< finite and above 0
+  std::int32_t zero = 0;
+};
+/// Of a QuantizeLinear or DequantizeLinear whose levels are of type `dtype`; one scale for the tensor.
+Result<LevelScale> read_level_scale(Lowering& lowering, const model::Node& node, model::DType dtype);
 /// Inputs 1 (x_zero), 3 (w_zero), 4 (factor), 5 (y_zero), 6 (bias) of a QConv or QMatMul of `channels` outputs, w of type `w_type`.
 Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& node, int channels, model::DType w_type);
 

@@ -223,6 +223,13 @@ class Levels {
     value_ = build_.node("Concat", "", {value_, b}, {{"axis", std::int64_t{1}}});
   }
   void flatten() { value_ = build_.node("Flatten", "", {value_}); }
+  /// In floats, between levels.
+  void softmax() {
+    const DType x_type = build_.dtype(value_);
+    const ValueId x = build_.node("DequantizeLinear", "", {value_, build_.scalar(0.05F), zero(x_type)});
+    const ValueId y = build_.node("Softmax", "", {x}, {{"axis", std::int64_t{build_.coin() ? -1 : 1}}});
+    value_ = build_.node("QuantizeLinear", "", {y, build_.scalar(1.0F / 256), zero(type())});
+  }
 
   Builder build_;
   ValueId value_ = 0;

@@ -17,9 +17,7 @@ Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const S
     std::copy_n(rows.data() + tap * channels, channels, padded.data() + tap * width);
   }
   MORU_ASSIGN_OR_RETURN(call.weights, lowering.keep(padded));
-  std::vector<float> all(channels, 0.0F);
-  std::ranges::copy(bias, all.begin());
-  MORU_ASSIGN_OR_RETURN(call.bias, keep_channels<float>(lowering, all, 0, geometry.channels));
+  MORU_ASSIGN_OR_RETURN(call.bias, keep_channels<float>(lowering, bias, 0, geometry.channels));
   const Bounds bounds = lowering.absorb_bounds(y);
   call.low = bounds.low;
   call.high = bounds.high;
@@ -27,19 +25,28 @@ Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const S
   return add_depthwise(lowering, geometry, {x.buffer, out.buffer}, call);
 }
 
+/// One number an output: input B, or none, and what a constant added behind the convolution says.
+Result<std::vector<float>> bias_of(Lowering& lowering, const model::Node& node, model::ValueId& y, std::size_t outputs) {
+  constexpr std::size_t kB = 2;
+  std::vector<float> bias(outputs, 0.0F);
+  if (lowering.has_input(node, kB)) {
+    MORU_ASSIGN_OR_RETURN(const model::Tensor* b, lowering.constant(node, kB));
+    std::ranges::copy(b->data<float>(), bias.begin());
+  }
+  const std::vector<float> more = lowering.absorb_bias(y, 1);
+  for (std::size_t o = 0; o < more.size(); ++o) bias[o] += more[o];
+  return bias;
+}
+
 Status lower(Lowering& lowering, const model::Node& node) {
-  enum Input : std::size_t { kX, kW, kB };
+  enum Input : std::size_t { kX, kW };
   MORU_ASSIGN_OR_RETURN(const model::Tensor* w, lowering.constant(node, kW));
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, kX, Layout::kChannelsLast));
   if (x.is_levels() || w->dtype() != model::DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected float32");
-  std::span<const float> bias;
-  if (lowering.has_input(node, kB)) {
-    MORU_ASSIGN_OR_RETURN(const model::Tensor* b, lowering.constant(node, kB));
-    bias = b->data<float>();
-  }
   model::ValueId y = node.outputs.front();
   MORU_ASSIGN_OR_RETURN(const model::Dims y_dims, lowering.dims(y));
   MORU_ASSIGN_OR_RETURN(const ConvGeometry geometry, read_geometry(node, x.dims, w->dims(), y_dims));
+  MORU_ASSIGN_OR_RETURN(const auto bias, bias_of(lowering, node, y, static_cast<std::size_t>(geometry.outputs)));
   if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, x, y, w->data<float>(), bias);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kChannelsLast));
   const Bounds bounds = lowering.absorb_bounds(y);
@@ -47,7 +54,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   for (int g = 0; g < geometry.group; ++g) {
     const auto rows = rows_of_group(geometry, w->data<float>(), g);
     const auto outputs = static_cast<std::size_t>(geometry.group_outputs());
-    const auto group_bias = bias.empty() ? bias : bias.subspan(static_cast<std::size_t>(g) * outputs, outputs);
+    const auto group_bias = std::span(bias).subspan(static_cast<std::size_t>(g) * outputs, outputs);
     MORU_ASSIGN_OR_RETURN(auto matrix, make_matrix(lowering, rows, geometry.group_outputs(), geometry.taps() * geometry.group_channels(),
                                                    group_bias, bounds));
     matrices.push_back(matrix);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/matrix.h"
+#include "runtime/engine/softmax.h"
 
 namespace moru::runtime::engine {
 namespace {
@@ -24,14 +25,14 @@ class DequantizeStep final : public Step {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  if (!x.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
+  MORU_ASSIGN_OR_RETURN(const LevelScale scale, read_level_scale(lowering, node, x.dtype));
+  MORU_ASSIGN_OR_RETURN(const bool is_softmax, absorb_softmax(lowering, node, x, scale));
+  if (is_softmax) return {};
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
-  if (!x.is_levels() || y.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
-  MORU_ASSIGN_OR_RETURN(const float scale, read_scale(lowering, node));
-  std::int32_t zero = level_shift(x.dtype);
-  if (lowering.has_input(node, 2)) {
-    MORU_ASSIGN_OR_RETURN(zero, read_zero(lowering, node, 2));
-  }
-  lowering.add(std::make_unique<DequantizeStep>(x.buffer, y.buffer, x.count(), scale, zero, lowering.kernels()), {x.buffer, y.buffer});
+  if (y.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
+  lowering.add(std::make_unique<DequantizeStep>(x.buffer, y.buffer, x.count(), scale.scale, scale.zero, lowering.kernels()),
+               {x.buffer, y.buffer});
   return {};
 }
 

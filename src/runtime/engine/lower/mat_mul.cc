@@ -11,7 +11,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const ProductShape shape, read_product(a, *b, false));
   const auto rows = rows_of_matrix(b->data<float>(), shape.n, shape.k, false);
   model::ValueId y = node.outputs.front();
-  MORU_ASSIGN_OR_RETURN(const auto bias, lowering.absorb_bias(y, shape.n));
+  const auto bias = lowering.absorb_bias(y, a.dims.size() - 1);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kPlain));
   const Bounds bounds = lowering.absorb_bounds(y);
   MORU_ASSIGN_OR_RETURN(const MatrixF32 matrix, make_matrix(lowering, rows, shape.n, shape.k, bias, bounds));

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
 #include "runtime/engine/matrix.h"
 
 namespace moru::runtime::engine {
@@ -28,14 +26,9 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   if (x.is_levels() || !y.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32 to int8 or uint8");
-  MORU_ASSIGN_OR_RETURN(const float scale, read_scale(lowering, node));
-  kernels::Requantize to{.zero = level_shift(y.dtype)};
-  if (lowering.has_input(node, 2)) {
-    MORU_ASSIGN_OR_RETURN(to.zero, read_zero(lowering, node, 2));
-  }
-  to.low = static_cast<float>(-to.zero);
-  to.high = static_cast<float>(255 - to.zero);
-  lowering.add(std::make_unique<QuantizeStep>(x.buffer, y.buffer, x.count(), scale, to, lowering.kernels()), {x.buffer, y.buffer});
+  MORU_ASSIGN_OR_RETURN(const LevelScale scale, read_level_scale(lowering, node, y.dtype));
+  const kernels::Requantize to{.low = static_cast<float>(-scale.zero), .high = static_cast<float>(255 - scale.zero), .zero = scale.zero};
+  lowering.add(std::make_unique<QuantizeStep>(x.buffer, y.buffer, x.count(), scale.scale, to, lowering.kernels()), {x.buffer, y.buffer});
   return {};
 }
 

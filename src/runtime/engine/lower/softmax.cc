@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/softmax.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "runtime/engine/lowering.h"
 
 namespace moru::runtime::engine {
 namespace {
 
-struct Shape {
-  std::size_t outer = 1;
-  std::size_t axis = 1;
-  std::size_t inner = 1;
-};
-
 /// As the definition: in double, rounded once.
 class SoftmaxStep final : public Step {
  public:
-  SoftmaxStep(BufferId x, BufferId y, BufferId sums, Shape shape) : x_(x), y_(y), exps_(sums), it_(shape) {}
+  SoftmaxStep(BufferId x, BufferId y, BufferId exps, SoftmaxShape shape) : x_(x), y_(y), exps_(exps), it_(shape) {}
 
   void run(const Frame& frame) const noexcept override {
     const float* x = frame.at<const float>(x_);
@@ -41,19 +35,13 @@ class SoftmaxStep final : public Step {
   BufferId x_;
   BufferId y_;
   BufferId exps_;
-  Shape it_;
+  SoftmaxShape it_;
 };
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0, Layout::kPlain));
   if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
-  MORU_ASSIGN_OR_RETURN(std::int64_t axis, model::int_attribute(node, "axis", -1));
-  if (axis < 0) axis += static_cast<std::int64_t>(x.dims.size());
-  Shape shape;
-  for (std::size_t i = 0; i < x.dims.size(); ++i) {
-    auto& part = i < static_cast<std::size_t>(axis) ? shape.outer : i == static_cast<std::size_t>(axis) ? shape.axis : shape.inner;
-    part *= static_cast<std::size_t>(x.dims[i]);
-  }
+  MORU_ASSIGN_OR_RETURN(const SoftmaxShape shape, read_softmax(node, x.dims));
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), Layout::kPlain));
   if (x.count() == 0) return {};
   const BufferId exps = lowering.scratch(shape.axis * sizeof(double));
