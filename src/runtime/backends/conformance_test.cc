@@ -263,8 +263,9 @@ constexpr std::string_view kOpenOutput = R"(graph "open" {
 })";
 
 TEST_P(BackendTest, ShapeThatOnlyTheRunDecidesIsCheckedByTheRun) {
-  if (const auto formats = find_backend(GetParam())->formats; std::ranges::find(formats, "onnx") == formats.end()) {
-    // What such a backend reads is what we convert, and a RESHAPE with two open extents is not converted.
+  if (const auto formats = find_backend(GetParam())->formats;
+      std::ranges::find(formats, "onnx") == formats.end() || GetParam() == "native") {
+    // What such a backend reads is what we convert, and a RESHAPE with two open extents is not converted. Ours plans all shapes before.
     EXPECT_EQ(refused(onnx_of(kOpenOutput)).code, ErrorCode::kUnsupported);
     return;
   }

@@ -67,13 +67,22 @@ Result<std::unique_ptr<Session>> NativeModel::load(Graph graph) {
     extents.push_back(std::move(dims));
   }
   std::unique_ptr<NativeModel> session(new NativeModel(std::move(graph), kernels::kernels_for(isa), std::move(inputs), std::move(outputs)));
-  MORU_RETURN_IF_ERROR_IN(kLoad, session->plan_for(std::move(extents)));
+  const Status planned = session->plan_for(std::move(extents));
+  // Extents of 1 may be too small for a window: then the first run plans.
+  const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && session->has_open_extents();
+  if (!planned && !later) return fail(planned.error().in(kLoad));
   return session;
+}
+
+bool NativeModel::has_open_extents() const {
+  return std::ranges::any_of(
+      inputs_, [](const Port& port) { return std::ranges::any_of(port.shape, [](const model::Dim& dim) { return !dim.known(); }); });
 }
 
 Status NativeModel::plan_for(std::vector<model::Dims> extents) {
   MORU_ASSIGN_OR_RETURN(const Graph bound, with_extents(graph_, extents));
   MORU_ASSIGN_OR_RETURN(auto plan, engine::Plan::make(bound, kernels_));
+  context_.reset();  // two at once would take twice the memory
   MORU_ASSIGN_OR_RETURN(context_, engine::Context::make(std::move(plan)));
   output_dims_.clear();
   for (const model::ValueId id : bound.outputs) {
@@ -86,7 +95,7 @@ Status NativeModel::plan_for(std::vector<model::Dims> extents) {
 }
 
 Status NativeModel::plan_for(std::span<const model::ConstTensorView> inputs) {
-  bool same = true;
+  bool same = context_ != nullptr;
   for (std::size_t i = 0; i < inputs.size(); ++i) same = same && std::ranges::equal(inputs[i].dims, extents_[i]);
   if (same) return {};
   std::vector<model::Dims> extents;

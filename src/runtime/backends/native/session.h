@@ -9,9 +9,8 @@
 
 namespace moru::runtime::native {
 
-/// A model on our own engine. It is planned for one set of extents at a time: those that load() bound (1 for each open one), or of the last
-/// run, whichever was later. A run with others plans anew, which allocates and takes as long as loading; a run with the same
-/// allocates nothing.
+/// A model on our own engine. It is planned for one set of extents at a time: load() takes 1 for each open one, if the model can have
+/// that; a run with others than the last plans anew, which allocates and takes as long as loading. A run with the same allocates nothing.
 class NativeModel final : public Session {
  public:
   /// `graph` in ONNX's words. Errors: kUnsupported with the node's name, and those of chosen_isa().
@@ -21,11 +20,12 @@ class NativeModel final : public Session {
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
-  /// For what looks inside: the plan of the extents of the last run, with its memory.
-  engine::Context& context() { return *context_; }
+  /// For what looks inside: the plan of the extents of the last run, with its memory; null before the first where load() could not plan.
+  engine::Context* context() { return context_.get(); }
 
  private:
   NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);
+  bool has_open_extents() const;
   Status plan_for(std::vector<model::Dims> extents);
   Status plan_for(std::span<const model::ConstTensorView> inputs);
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is the native backend's own; what every backend must do is in conformance_test.cc.
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include "model/formats/onnx/onnx.h"
+#include "model/graph/text.h"
+#include "runtime/backends/backend.h"
+
+namespace moru::runtime {
+namespace {
+
+using model::DType;
+using model::Tensor;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string onnx_of(std::string_view text) {
+  auto graph = model::parse_text(text);
+  EXPECT_TRUE(graph.has_value()) << graph.error().message;
+  return model::write_onnx(*graph).value();
+}
+
+TEST(Native, OpenExtentsAreOneUntilARunSaysOtherwise) {
+  const auto session = load_session("native", onnx_of(R"(graph "sum" {
+    opset 13
+    input x: float32[N, 3]
+    input y: float32[N, 3]
+    z: float32[N, 3] = Add(x, y)
+    output z
+  })"))
+                           .value();
+  for (const std::int64_t n : {1, 4, 2, 1}) {
+    Tensor x = Tensor::create(DType::kFloat32, {n, 3}).value();
+    for (float& value : x.mutable_data<float>()) value = 2;
+    const auto made = session->run_once(std::vector{x, x});
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_THAT(made->at(0).dims(), ElementsAre(n, 3));
+    EXPECT_THAT(made->at(0).data<float>(), testing::Each(4));
+  }
+}
+
+TEST(Native, WhatOneIsTooSmallForIsPlannedByTheFirstRun) {
+  const auto session = load_session("native", onnx_of(R"(graph "pooled" {
+    opset 13
+    input x: float32[N, 1, H, W]
+    init shape = int64[2] {0, -1}
+    p: float32[N, 1, ?, ?] = MaxPool(x) {kernel_shape = [2, 2], strides = [2, 2]}
+    y: float32[N, ?] = Reshape(p, shape)
+    output y
+  })"))
+                           .value();
+  const auto made = session->run_once(std::vector{Tensor::of<float>({1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})});
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_THAT(made->at(0).dims(), ElementsAre(1, 2));
+  EXPECT_THAT(made->at(0).data<float>(), ElementsAre(6, 8));
+  EXPECT_FALSE(session->run_once(std::vector{Tensor::of<float>({1, 1, 1, 1}, {1})}).has_value());
+  EXPECT_TRUE(session->run_once(std::vector{Tensor::of<float>({1, 1, 2, 2}, {1, 2, 3, 4})}).has_value());
+}
+
+TEST(Native, TheIsaIsChosenByTheEnvironment) {
+  const BackendSpec& native = *find_backend("native");
+  setenv("MORU_ISA", "scalar", 1);
+  const BackendInfo scalar = native.info();
+  setenv("MORU_ISA", "none", 1);
+  const BackendInfo none = native.info();
+  const auto session = load_session("native", onnx_of(R"(graph "g" { opset 13 input x: float32[1] y = Relu(x) output y })"));
+  unsetenv("MORU_ISA");
+  ASSERT_EQ(scalar.devices.size(), 1);
+  EXPECT_EQ(scalar.devices[0].doc, "kernels for scalar");
+  EXPECT_FALSE(none.available);
+  EXPECT_THAT(none.reason, HasSubstr("MORU_ISA: found 'none', expected one of scalar"));
+  ASSERT_FALSE(session.has_value());
+  EXPECT_EQ(session.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(Native, OnlyTheProcessorIsADevice) {
+  const auto session = load_session("native:gpu", onnx_of(R"(graph "g" { opset 13 input x: float32[1] y = Relu(x) output y })"));
+  ASSERT_FALSE(session.has_value());
+  EXPECT_EQ(session.error().message, "backend native: found no device 'gpu', expected cpu");
+}
+
+}  // namespace
+}  // namespace moru::runtime
