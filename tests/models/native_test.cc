@@ -71,10 +71,11 @@ double nmse(const Tensor& found, const Tensor& expected) {
 class NativeModels : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Each, NativeModels,
                          testing::Values("mlperf_tiny/ad01_int8.tflite", "mlperf_tiny/ad01_fp32.tflite", "mlperf_tiny/kws_ref_model.tflite",
-                                         "mlperf_tiny/pretrainedResnet.tflite", "mlperf_tiny/pretrainedResnet_quant.tflite",
-                                         "mlperf_tiny/vww_96_float.tflite", "mlperf_tiny/vww_96_int8.tflite",
-                                         "models/mobilenet_v1_0.25_128_quant.tflite", "models/tf2_mobilenet_v2_1.0_224_ptq.tflite",
-                                         "models/mnist.onnx", "models/pretrainedResnet.onnx", "models/Ultraface-RFB-320.onnx"),
+                                         "mlperf_tiny/kws_ref_model_float32.tflite", "mlperf_tiny/pretrainedResnet.tflite",
+                                         "mlperf_tiny/pretrainedResnet_quant.tflite", "mlperf_tiny/vww_96_float.tflite",
+                                         "mlperf_tiny/vww_96_int8.tflite", "models/mobilenet_v1_0.25_128_quant.tflite",
+                                         "models/tf2_mobilenet_v2_1.0_224_ptq.tflite", "models/mnist.onnx", "models/pretrainedResnet.onnx",
+                                         "models/Ultraface-RFB-320.onnx"),
                          [](const auto& file) {
                            std::string name(Path(file.param).stem().string() + Path(file.param).extension().string());
                            std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');

@@ -19,8 +19,8 @@ class BinaryStep final : public Step {
     BufferId b;
     BufferId y;
   };
-  BinaryStep(const Buffers& buffers, std::vector<Axis> axes, const BinaryKernel& kernel, Bounds bounds)
-      : buffers_(buffers), axes_(std::move(axes)), kernel_(kernel), bounds_(bounds) {}
+  BinaryStep(const Buffers& buffers, std::vector<Axis> axes, kernels::BinaryMap map, Bounds bounds)
+      : buffers_(buffers), axes_(std::move(axes)), map_(map), bounds_(bounds) {}
 
   void run(const Frame& frame) const noexcept override {
     walk(0, frame.at<const float>(buffers_.a), frame.at<const float>(buffers_.b), frame.at<float>(buffers_.y));
@@ -33,21 +33,20 @@ class BinaryStep final : public Step {
       for (std::int64_t i = 0; i < axis.extent; ++i) y = walk(depth + 1, a + i * axis.a, b + i * axis.b, y);
       return y;
     }
-    if (axis.a == 1 && axis.b == 1 && kernel_.rows != nullptr) {
-      kernel_.rows(a, b, y, static_cast<std::size_t>(axis.extent), bounds_.low, bounds_.high);
-    } else {
-      for (std::int64_t i = 0; i < axis.extent; ++i) {
-        const float value = kernel_.one(a[i * axis.a], b[i * axis.b]);
-        const float above = value < bounds_.low ? bounds_.low : value;
-        y[i] = above > bounds_.high ? bounds_.high : above;
-      }
-    }
+    map_({.a = a,
+          .b = b,
+          .a_step = static_cast<std::size_t>(axis.a),
+          .b_step = static_cast<std::size_t>(axis.b),
+          .y = y,
+          .count = static_cast<std::size_t>(axis.extent),
+          .low = bounds_.low,
+          .high = bounds_.high});
     return y + axis.extent;
   }
 
   Buffers buffers_;
   std::vector<Axis> axes_;
-  BinaryKernel kernel_;
+  kernels::BinaryMap map_;
   Bounds bounds_;
 };
 
@@ -74,13 +73,15 @@ std::vector<Axis> axes_of(const Stored& a, const Stored& b, const Stored& y) {
       axes.push_back(axis);
     }
   }
-  if (axes.empty()) axes.push_back({y.count() == 0 ? 0 : 1, 1, 1});
+  // The innermost one is what the kernel walks: side by side, or one number for all.
+  const auto walks = [](std::int64_t stride) { return stride == 0 || stride == 1; };
+  if (axes.empty() || !walks(axes.back().a) || !walks(axes.back().b)) axes.push_back({y.count() == 0 ? 0 : 1, 1, 1});
   return axes;
 }
 
 }  // namespace
 
-Status lower_binary(Lowering& lowering, const model::Node& node, const BinaryKernel& kernel) {
+Status lower_binary(Lowering& lowering, const model::Node& node, kernels::BinaryMap map) {
   MORU_ASSIGN_OR_RETURN(const Stored a, lowering.input(node, 0));
   MORU_ASSIGN_OR_RETURN(const Stored b, lowering.input(node, 1));
   if (a.is_levels() || b.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
@@ -88,7 +89,7 @@ Status lower_binary(Lowering& lowering, const model::Node& node, const BinaryKer
   const Bounds bounds = lowering.absorb_bounds(value);
   const bool follows_a = a.count() >= b.count();
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(value, follows_a ? a.layout : b.layout));
-  lowering.add(std::make_unique<BinaryStep>(BinaryStep::Buffers{a.buffer, b.buffer, y.buffer}, axes_of(a, b, y), kernel, bounds),
+  lowering.add(std::make_unique<BinaryStep>(BinaryStep::Buffers{a.buffer, b.buffer, y.buffer}, axes_of(a, b, y), map, bounds),
                {a.buffer, b.buffer, y.buffer});
   return {};
 }

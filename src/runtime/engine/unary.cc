@@ -4,6 +4,22 @@
 namespace moru::runtime::engine {
 namespace {
 
+class MapStep final : public Step {
+ public:
+  MapStep(BufferId x, BufferId y, std::size_t count, kernels::UnaryMap map, float p, float q)
+      : x_(x), y_(y), count_(count), map_(map), p_(p), q_(q) {}
+
+  void run(const Frame& frame) const noexcept override { map_(frame.at<const float>(x_), frame.at<float>(y_), count_, p_, q_); }
+
+ private:
+  BufferId x_;
+  BufferId y_;
+  std::size_t count_;
+  kernels::UnaryMap map_;
+  float p_;
+  float q_;
+};
+
 class ClampStep final : public Step {
  public:
   ClampStep(BufferId x, BufferId y, std::size_t count, Bounds bounds, const kernels::Kernels& kernels)
@@ -22,6 +38,14 @@ class ClampStep final : public Step {
 };
 
 }  // namespace
+
+Status lower_map(Lowering& lowering, const model::Node& node, kernels::UnaryMap map, float p, float q) {
+  MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
+  lowering.add(std::make_unique<MapStep>(x.buffer, y.buffer, x.count(), map, p, q), {x.buffer, y.buffer});
+  return {};
+}
 
 Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));

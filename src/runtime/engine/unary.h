@@ -26,7 +26,7 @@ class UnaryStep final : public Step {
   F f_;
 };
 
-/// Lowers a node of one float input and one output, y = f(x). kUnsupported for levels.
+/// Lowers a node of one float input and one output, y = f(x), for functions that no kernel is written for. kUnsupported for levels.
 template <class F>
 Status lower_unary(Lowering& lowering, const model::Node& node, F f) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
@@ -36,6 +36,8 @@ Status lower_unary(Lowering& lowering, const model::Node& node, F f) {
   return {};
 }
 
+/// The same by a kernel, with the numbers it takes.
+Status lower_map(Lowering& lowering, const model::Node& node, kernels::UnaryMap map, float p = 0, float q = 0);
 /// y = clamp(x, bounds).
 Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds);
 

@@ -8,6 +8,7 @@
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
 #include "runtime/kernels/isa.h"
+#include "runtime/kernels/map/map.h"
 
 namespace moru::kernels {
 
@@ -19,6 +20,7 @@ struct Kernels {
   const GemmF32Kernel* gemm_f32;
   const DepthwiseF32Kernel* depthwise_f32;
   const GatherKernel* gather;
+  const MapKernel* map;
   const ElementwiseKernel* elementwise;
 };
 

@@ -4,9 +4,7 @@
 namespace moru::runtime::engine {
 namespace {
 
-Status lower(Lowering& lowering, const model::Node& node) {
-  return lower_binary(lowering, node, {.one = [](float a, float b) { return a / b; }});
-}
+Status lower(Lowering& lowering, const model::Node& node) { return lower_binary(lowering, node, lowering.kernels().map->div); }
 
 }  // namespace
 

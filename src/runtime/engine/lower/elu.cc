@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
 #include "runtime/engine/unary.h"
 
 namespace moru::runtime::engine {
@@ -8,7 +6,7 @@ namespace {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const float alpha, model::float_attribute(node, "alpha", 1.0F));
-  return lower_unary(lowering, node, [alpha](float x) { return x < 0.0F ? alpha * std::expm1(x) : x; });
+  return lower_map(lowering, node, lowering.kernels().map->elu, alpha);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const float alpha, model::float_attribute(node, "alpha", 0.01F));
-  return lower_unary(lowering, node, [alpha](float x) { return x < 0.0F ? alpha * x : x; });
+  return lower_map(lowering, node, lowering.kernels().map->leaky_relu, alpha);
 }
 
 }  // namespace

@@ -4,9 +4,7 @@
 namespace moru::runtime::engine {
 namespace {
 
-Status lower(Lowering& lowering, const model::Node& node) {
-  return lower_unary(lowering, node, [](float x) { return -x; });
-}
+Status lower(Lowering& lowering, const model::Node& node) { return lower_map(lowering, node, lowering.kernels().map->neg); }
 
 }  // namespace
 

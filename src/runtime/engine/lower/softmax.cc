@@ -7,34 +7,67 @@
 namespace moru::runtime::engine {
 namespace {
 
-/// As the definition: in double, rounded once.
+/// Rows one after the other: all exponentials are one call of a kernel, however short the rows are.
+class SoftmaxRowsStep final : public Step {
+ public:
+  SoftmaxRowsStep(BufferId x, BufferId y, std::size_t rows, std::size_t width, const kernels::Kernels& kernels)
+      : x_(x), y_(y), rows_(rows), width_(width), exp_(kernels.map->exp) {}
+
+  void run(const Frame& frame) const noexcept override {
+    const float* x = frame.at<const float>(x_);
+    float* y = frame.at<float>(y_);
+    for (std::size_t i = 0; i < rows_; ++i) below_most(x + i * width_, y + i * width_);
+    exp_(y, y, rows_ * width_, 0, 0);
+    for (std::size_t i = 0; i < rows_; ++i) normalize(y + i * width_);
+  }
+
+ private:
+  void below_most(const float* x, float* y) const noexcept {
+    float most = x[0];
+    for (std::size_t i = 1; i < width_; ++i) most = std::max(most, x[i]);
+    for (std::size_t i = 0; i < width_; ++i) y[i] = x[i] - most;
+  }
+  void normalize(float* y) const noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < width_; ++i) sum += double{y[i]};
+    const auto factor = static_cast<float>(1.0 / sum);
+    for (std::size_t i = 0; i < width_; ++i) y[i] *= factor;
+  }
+
+  BufferId x_;
+  BufferId y_;
+  std::size_t rows_;
+  std::size_t width_;
+  kernels::UnaryMap exp_;
+};
+
+/// Along another axis than the last, element by element.
 class SoftmaxStep final : public Step {
  public:
-  SoftmaxStep(BufferId x, BufferId y, BufferId exps, SoftmaxShape shape) : x_(x), y_(y), exps_(exps), it_(shape) {}
+  SoftmaxStep(BufferId x, BufferId y, SoftmaxShape shape) : x_(x), y_(y), it_(shape) {}
 
   void run(const Frame& frame) const noexcept override {
     const float* x = frame.at<const float>(x_);
     float* y = frame.at<float>(y_);
     for (std::size_t i = 0; i < it_.outer; ++i, x += it_.axis * it_.inner, y += it_.axis * it_.inner) {
-      for (std::size_t j = 0; j < it_.inner; ++j) line(x + j, y + j, frame.at<double>(exps_));
+      for (std::size_t j = 0; j < it_.inner; ++j) line(x + j, y + j);
     }
   }
 
  private:
-  void line(const float* x, float* y, double* exps) const noexcept {
+  void line(const float* x, float* y) const noexcept {
     float most = x[0];
     for (std::size_t i = 1; i < it_.axis; ++i) most = std::max(most, x[i * it_.inner]);
     double sum = 0;
     for (std::size_t i = 0; i < it_.axis; ++i) {
-      exps[i] = std::exp(double{x[i * it_.inner]} - double{most});
-      sum += exps[i];
+      y[i * it_.inner] = std::exp(x[i * it_.inner] - most);
+      sum += double{y[i * it_.inner]};
     }
-    for (std::size_t i = 0; i < it_.axis; ++i) y[i * it_.inner] = static_cast<float>(exps[i] / sum);
+    for (std::size_t i = 0; i < it_.axis; ++i) y[i * it_.inner] = static_cast<float>(double{y[i * it_.inner]} / sum);
   }
 
   BufferId x_;
   BufferId y_;
-  BufferId exps_;
   SoftmaxShape it_;
 };
 
@@ -44,8 +77,13 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const SoftmaxShape shape, read_softmax(node, x.dims));
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), Layout::kPlain));
   if (x.count() == 0) return {};
-  const BufferId exps = lowering.scratch(shape.axis * sizeof(double));
-  lowering.add(std::make_unique<SoftmaxStep>(x.buffer, y.buffer, exps, shape), {x.buffer, y.buffer, exps});
+  std::unique_ptr<Step> step;
+  if (shape.inner == 1) {
+    step = std::make_unique<SoftmaxRowsStep>(x.buffer, y.buffer, shape.outer, shape.axis, lowering.kernels());
+  } else {
+    step = std::make_unique<SoftmaxStep>(x.buffer, y.buffer, shape);
+  }
+  lowering.add(std::move(step), {x.buffer, y.buffer});
   return {};
 }
 

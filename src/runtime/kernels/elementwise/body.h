@@ -60,14 +60,6 @@ void max_f32(const float* x, float* y, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
 }
 
-void add_f32(const float* a, const float* b, float* y, std::size_t count, float low, float high) {
-  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(a[i] + b[i], low, high);
-}
-
-void mul_f32(const float* a, const float* b, float* y, std::size_t count, float low, float high) {
-  for (std::size_t i = 0; i < count; ++i) y[i] = clamp(a[i] * b[i], low, high);
-}
-
 void clamp_f32(const float* x, float* y, std::size_t count, float low, float high) {
   for (std::size_t i = 0; i < count; ++i) y[i] = clamp(x[i], low, high);
 }
@@ -94,8 +86,8 @@ void dequantize(const std::uint8_t* x, float* y, std::size_t count, float scale,
 }
 
 constexpr ElementwiseKernel kernel_for(Isa isa) {
-  return {isa,     add_u8,  mul_u8,  table_u8,  flip_u8,      sum_rows_u8, sum_columns_u8, requantize, max_u8,
-          max_f32, add_f32, mul_f32, clamp_f32, sum_rows_f32, scale_f32,   quantize,       dequantize};
+  return {isa,    add_u8,  mul_u8,    table_u8,     flip_u8,   sum_rows_u8, sum_columns_u8, requantize,
+          max_u8, max_f32, clamp_f32, sum_rows_f32, scale_f32, quantize,    dequantize};
 }
 
 }  // namespace

@@ -55,9 +55,7 @@ struct ElementwiseKernel {
   /// y = max(y, x)
   void (*max_u8)(const std::uint8_t* x, std::uint8_t* y, std::size_t count);
   void (*max_f32)(const float* x, float* y, std::size_t count);
-  /// y = clamp(a + b, low, high), and so on
-  void (*add_f32)(const float* a, const float* b, float* y, std::size_t count, float low, float high);
-  void (*mul_f32)(const float* a, const float* b, float* y, std::size_t count, float low, float high);
+  /// y = clamp(x, low, high)
   void (*clamp_f32)(const float* x, float* y, std::size_t count, float low, float high);
   /// sums[c] += sum over rows of x[row, c]
   void (*sum_rows_f32)(const float* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, float* sums);

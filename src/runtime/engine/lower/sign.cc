@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/unary.h"
+
+namespace moru::runtime::engine {
+namespace {
+
+Status lower(Lowering& lowering, const model::Node& node) { return lower_map(lowering, node, lowering.kernels().map->sign); }
+
+}  // namespace
+
+extern const LowerSpec kLower_sign;
+const LowerSpec kLower_sign{.name = "Sign", .domain = "", .lower = lower};
+
+}  // namespace moru::runtime::engine
