@@ -11,8 +11,7 @@ struct Simd {
   using Vector = __m256;
   using Mask = __m256i;
   static constexpr int kLanes = 8;
-  /// Rows of a matrix product's tile, by the blocks of its panel: sums, weights and an element of `a` fill the 16 registers.
-  static constexpr int kRows[] = {12, 6};
+  static constexpr int kPanelBlocks = 2;
   /// Columns that a depthwise convolution does at a time.
   static constexpr int kColumns = 6;
 

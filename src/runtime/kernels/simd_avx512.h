@@ -11,8 +11,7 @@ struct Simd {
   using Vector = __m512;
   using Mask = __mmask16;
   static constexpr int kLanes = 16;
-  /// Rows of a matrix product's tile, by the blocks of its panel: sums, weights and an element of `a` fill the 32 registers.
-  static constexpr int kRows[] = {16, 12, 8, 6};
+  static constexpr int kPanelBlocks = 4;
   /// Columns that a depthwise convolution does at a time.
   static constexpr int kColumns = 8;
 

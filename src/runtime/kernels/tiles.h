@@ -3,8 +3,6 @@
 // some rows by one panel. Weights are packed panel by panel.
 #pragma once
 
-#include <utility>
-
 #include "runtime/kernels/common.h"
 
 namespace moru::kernels {
@@ -26,21 +24,21 @@ struct Panels {
 template <class Panel>
 using RunTiles = void (*)(const Panel& panel, int row, int tiles);
 
-/// of[r - 1] is for tiles of r rows.
 template <class Panel>
-struct TilesByRows {
-  RunTiles<Panel> of[16];
+struct TileOf {
+  int rows;
+  RunTiles<Panel> run;
 };
 
-/// m rows as tiles of at most `most` rows: as few as can be, of one size or one row less.
-template <class Panel>
-void split_rows(const Panel& panel, int m, int most, const TilesByRows<Panel>& run) {
-  const int tiles = (m + most - 1) / most;
-  if (tiles == 0) return;
-  const int larger = m % tiles;
-  const int rows = m / tiles;
-  if (larger > 0) run.of[rows](panel, 0, larger);
-  run.of[rows - 1](panel, larger * (rows + 1), tiles - larger);
+/// m rows as tiles, as many of the first as there are, then of the next; the last is of one row.
+template <class Panel, int kCount>
+void split_rows(const Panel& panel, int m, const TileOf<Panel> (&tiles)[kCount]) {
+  int row = 0;
+  for (const TileOf<Panel>& tile : tiles) {
+    const int count = (m - row) / tile.rows;
+    if (count > 0) tile.run(panel, row, count);
+    row += count * tile.rows;
+  }
 }
 
 }  // namespace

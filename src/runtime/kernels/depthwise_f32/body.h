@@ -67,8 +67,8 @@ void run_tiles(const Block& block, int x, int tiles) {
 /// A row's columns are cut as a matrix's rows are.
 template <int kHeight, int kWidth, int... kAt>
 void run_block(const Block& block, std::integer_sequence<int, kAt...> /*columns*/) {
-  static constexpr TilesByRows<Block> kTiles = {{run_tiles<kHeight, kWidth, kAt + 1>...}};
-  split_rows(block, block.call.out_width, Simd::kColumns, kTiles);
+  static constexpr TileOf<Block> kTiles[] = {{Simd::kColumns - kAt, run_tiles<kHeight, kWidth, Simd::kColumns - kAt>}...};
+  split_rows(block, block.call.out_width, kTiles);
 }
 
 void run(const DepthwiseF32& call) {

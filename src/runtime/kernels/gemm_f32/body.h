@@ -12,9 +12,7 @@ namespace {
 
 using Vector = Simd::Vector;
 constexpr int kLanes = Simd::kLanes;
-constexpr int kPanelBlocks = sizeof Simd::kRows / sizeof Simd::kRows[0];
-
-constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
+constexpr Panels panels_of(int n) { return {n, kLanes, Simd::kPanelBlocks}; }
 
 std::size_t packed_bytes(int n, int k) {
   return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(k) * sizeof(Vector);
@@ -113,23 +111,22 @@ void run_tiles(const Panel& panel, int row, int tiles) {
   }
 }
 
-template <int kNb, int... kAt>
-constexpr TilesByRows<Panel> tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
-  return {{run_tiles<kAt + 1, kNb>...}};
+/// kMr: the rows that tiles have. A tile of the first fills the registers with its sums, its weights and an element of `a`.
+template <int kNb, int... kMr>
+void run_panel(const Panel& panel) {
+  static constexpr TileOf<Panel> kTiles[] = {{kMr, run_tiles<kMr, kNb>}...};
+  split_rows(panel, panel.call.m, kTiles);
 }
 
-template <int... kAt>
-void run_panel(const Panel& panel, int blocks, std::integer_sequence<int, kAt...> /*blocks*/) {
-  static constexpr TilesByRows<Panel> kTiles[] = {tiles_of<kAt + 1>(std::make_integer_sequence<int, Simd::kRows[kAt]>{})...};
-  split_rows(panel, panel.call.m, Simd::kRows[blocks - 1], kTiles[blocks - 1]);
-}
-
+/// kPanels: for panels of one block, of two, and so on.
+template <void (*... kPanels)(const Panel& panel)>
 void run(const GemmF32& call) {
+  static constexpr decltype(&run_panel<1, 1>) kRunPanel[Simd::kPanelBlocks] = {kPanels...};
   const auto* weights = reinterpret_cast<const float*>(call.weights);
   const Panels panels = panels_of(call.n);
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int blocks = panels.blocks_of(panel);
-    run_panel({call, weights, panels.first_block(panel) * kLanes}, blocks, std::make_integer_sequence<int, kPanelBlocks>{});
+    kRunPanel[blocks - 1]({call, weights, panels.first_block(panel) * kLanes});
     weights += static_cast<std::ptrdiff_t>(blocks) * kLanes * call.k;
   }
 }

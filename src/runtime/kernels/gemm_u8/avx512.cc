@@ -13,10 +13,6 @@ namespace {
 
 constexpr int kPanelBlocks = 4;
 constexpr int kNarrow = 8;
-constexpr int kNarrowRows = 16;
-/// Rows of a tile by the blocks of its panel: sums, weights and a quad of `a` fill the 32 registers.
-constexpr int kRows[] = {16, 12, 8, 6};
-
 constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
 constexpr std::size_t steps_of(int k, int bytes) {
   return (static_cast<std::size_t>(k) + static_cast<std::size_t>(bytes) - 1) / static_cast<std::size_t>(bytes);
@@ -209,31 +205,29 @@ void run_narrow(const Panel& panel, int row, int tiles) {
   }
 }
 
-template <int kNb, int... kAt>
-constexpr TilesByRows<Panel> tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
-  return {{run_tiles<kAt + 1, kNb>...}};
+/// kMr: the rows that tiles have. A tile of the first fills the 32 registers with its sums, its weights and a quad of `a`.
+template <int kNb, int... kMr>
+void run_panel(const Panel& panel) {
+  static constexpr TileOf<Panel> kTiles[] = {{kMr, run_tiles<kMr, kNb>}...};
+  split_rows(panel, panel.call.m, kTiles);
 }
 
-template <int... kAt>
-constexpr TilesByRows<Panel> narrow_tiles_of(std::integer_sequence<int, kAt...> /*rows*/) {
-  return {{run_narrow<kAt + 1>...}};
-}
-
-constexpr TilesByRows<Panel> kTiles[kPanelBlocks] = {
-    tiles_of<1>(std::make_integer_sequence<int, kRows[0]>{}), tiles_of<2>(std::make_integer_sequence<int, kRows[1]>{}),
-    tiles_of<3>(std::make_integer_sequence<int, kRows[2]>{}), tiles_of<4>(std::make_integer_sequence<int, kRows[3]>{})};
-constexpr TilesByRows<Panel> kNarrowTiles = narrow_tiles_of(std::make_integer_sequence<int, kNarrowRows>{});
+using RunPanel = void (*)(const Panel& panel);
+constexpr RunPanel kPanels[kPanelBlocks] = {run_panel<1, 16, 12, 8, 4, 2, 1>, run_panel<2, 12, 9, 6, 4, 2, 1>,
+                                            run_panel<3, 8, 6, 4, 3, 2, 1>, run_panel<4, 6, 5, 4, 3, 2, 1>};
+constexpr TileOf<Panel> kNarrowTiles[] = {
+    {16, run_narrow<16>}, {8, run_narrow<8>}, {4, run_narrow<4>}, {2, run_narrow<2>}, {1, run_narrow<1>}};
 
 void run(const GemmU8& call) {
   if (call.n <= kNarrow) {
-    split_rows({call, call.weights, 0}, call.m, kNarrowRows, kNarrowTiles);
+    split_rows({call, call.weights, 0}, call.m, kNarrowTiles);
     return;
   }
   const std::byte* weights = call.weights;
   const Panels panels = panels_of(call.n);
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int blocks = panels.blocks_of(panel);
-    split_rows({call, weights, panels.first_block(panel) * kLanes}, call.m, kRows[blocks - 1], kTiles[blocks - 1]);
+    kPanels[blocks - 1]({call, weights, panels.first_block(panel) * kLanes});
     weights += static_cast<std::size_t>(blocks) * steps_of(call.k, 4) * kRegister;
   }
 }
