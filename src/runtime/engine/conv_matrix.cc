@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions as rows of a matrix product: a pointwise one on x as it lies, others on rows gathered from it, a few output rows at a time.
+// Convolutions as rows of a matrix product.
 #include <algorithm>
 
 #include "runtime/engine/convolution.h"
@@ -31,11 +31,12 @@ class ConvStep final : public Step {
     BufferId row_sums = -1;  ///< where weights have zero points
   };
 
-  ConvStep(const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices, Scratch scratch, int rows_at_once,
-           std::ptrdiff_t row, T padding, const kernels::Kernels& kernels)
+  ConvStep(const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices, ConvRows mode, Scratch scratch,
+           int rows_at_once, std::ptrdiff_t row, T padding, const kernels::Kernels& kernels)
       : it_(geometry),
         buffers_(buffers),
         matrices_(std::move(matrices)),
+        mode_(mode),
         scratch_(scratch),
         rows_at_once_(rows_at_once),
         row_(row),
@@ -46,11 +47,23 @@ class ConvStep final : public Step {
   void run(const Frame& frame) const noexcept override {
     const T* x = frame.at<const T>(buffers_.x);
     const int places = it_.out_h * it_.out_w;
-    if (scratch_.panel < 0) return products(frame, x, it_.channels, it_.group_channels(), 0, it_.batch * places);
+    if (mode_ == ConvRows::kReady) {
+      for (std::size_t g = 0; g < matrices_.size(); ++g, x += it_.group_channels()) {
+        product(frame, g, {.count = it_.batch * places, .a = x, .stride = it_.channels}, 0);
+      }
+      return;
+    }
     PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
     for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels) {
       rows.start(x);
-      for (int y = 0; y < it_.out_h; y += rows_at_once_) gathered(frame, rows, n * places, y, std::min(rows_at_once_, it_.out_h - y));
+      for (int y = 0; y < it_.out_h; y += rows_at_once_) {
+        const int first = n * places + y * it_.out_w;
+        if (mode_ == ConvRows::kLines) {
+          product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
+        } else {
+          gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
+        }
+      }
     }
   }
 
@@ -63,7 +76,9 @@ class ConvStep final : public Step {
       const T* const* lines = rows.at(out_y + i);
       for (int g = 0; g < it_.group; ++g) gather(frame, lines, g, panel + g * group_step + std::ptrdiff_t{i} * it_.out_w * row_);
     }
-    products(frame, panel, row_, group_step, first + out_y * it_.out_w, count * it_.out_w);
+    for (std::size_t g = 0; g < matrices_.size(); ++g, panel += group_step) {
+      product(frame, g, {.count = count * it_.out_w, .a = panel, .stride = row_}, first);
+    }
   }
 
   void gather(const Frame& frame, const T* const* lines, int group, T* to) const noexcept {
@@ -86,29 +101,31 @@ class ConvStep final : public Step {
              .to_stride = row_ * kBytes});
   }
 
-  void products(const Frame& frame, const T* a, std::ptrdiff_t a_stride, std::ptrdiff_t group_step, int first, int m) const noexcept {
-    for (std::size_t g = 0; g < matrices_.size(); ++g, a += group_step) product(frame, g, a, a_stride, first, m);
-  }
-
-  /// Outputs [first, first + m) of group g.
-  void product(const Frame& frame, std::size_t g, const T* a, std::ptrdiff_t a_stride, int first, int m) const noexcept {
+  /// Outputs from `first` on, of group g.
+  void product(const Frame& frame, std::size_t g, const Rows<T>& rows, int first) const noexcept {
     const Matrix& matrix = matrices_[g];
     const std::ptrdiff_t at = std::ptrdiff_t{first} * it_.outputs + static_cast<std::ptrdiff_t>(g) * it_.group_outputs();
     const std::int32_t* row_sums = nullptr;
-    if constexpr (sizeof(T) == 1) {
-      if (scratch_.row_sums >= 0) {
-        auto* sums = frame.at<std::int32_t>(scratch_.row_sums);
-        sum_columns_u8_(a, static_cast<std::size_t>(m), a_stride, static_cast<std::size_t>(it_.taps() * it_.group_channels()), sums);
-        row_sums = sums;
-      }
-    }
+    if constexpr (sizeof(T) == 1) row_sums = sums_of(frame, matrix, rows);
     const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual) + at;
-    matrix.run(m, a, a_stride, frame.at<T>(buffers_.y) + at, it_.outputs, row_sums, residual, it_.outputs);
+    matrix.run(rows, frame.at<T>(buffers_.y) + at, it_.outputs, row_sums, residual, it_.outputs);
+  }
+
+  const std::int32_t* sums_of(const Frame& frame, const Matrix& matrix, const Rows<T>& rows) const noexcept {
+    if (scratch_.row_sums < 0) return nullptr;
+    auto* sums = frame.at<std::int32_t>(scratch_.row_sums);
+    std::fill_n(sums, rows.count, 0);
+    for (int line = 0; line < matrix.call.line_count; ++line) {
+      sum_columns_u8_(rows.lines != nullptr ? rows.lines[line] : rows.a, static_cast<std::size_t>(rows.count), rows.stride,
+                      static_cast<std::size_t>(matrix.call.k), sums);
+    }
+    return sums;
   }
 
   ConvGeometry it_;
   ConvBuffers buffers_;
   std::vector<Matrix> matrices_;
+  ConvRows mode_;
   Scratch scratch_;
   int rows_at_once_;
   std::ptrdiff_t row_;
@@ -126,25 +143,25 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   const int k = geometry.taps() * geometry.group_channels();
   const std::ptrdiff_t row = (k + Matrix::kRowUnit - 1) / Matrix::kRowUnit * Matrix::kRowUnit;
   const std::size_t line_bytes = static_cast<std::size_t>(geometry.out_w) * static_cast<std::size_t>(row) * sizeof(T);
-  const int rows_at_once = std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h);
+  const ConvRows mode = rows_of(geometry, sizeof(T));
+  const int rows_at_once = mode == ConvRows::kGathered ? std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h) : 1;
   typename ConvStep<Matrix>::Scratch scratch;
-  int most = geometry.out_h * geometry.out_w;
-  if (!geometry.is_pointwise()) {
-    most = rows_at_once * geometry.out_w;
+  if (mode != ConvRows::kReady) scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
+  if (mode == ConvRows::kGathered) {
     scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
     scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
-    scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   }
   if (std::ranges::any_of(matrices, &Matrix::needs_row_sums)) {
+    const int most = mode == ConvRows::kReady ? geometry.batch * geometry.out_h * geometry.out_w : rows_at_once * geometry.out_w;
     scratch.row_sums = lowering.scratch(static_cast<std::size_t>(most) * sizeof(std::int32_t));
   }
   std::vector<BufferId> uses = {buffers.x, buffers.y};
   for (const BufferId other : {buffers.residual, scratch.panel, scratch.pieces, scratch.rows, scratch.row_sums}) {
     if (other >= 0) uses.push_back(other);
   }
-  lowering.add(
-      std::make_unique<ConvStep<Matrix>>(geometry, buffers, std::move(matrices), scratch, rows_at_once, row, padding, lowering.kernels()),
-      uses);
+  lowering.add(std::make_unique<ConvStep<Matrix>>(geometry, buffers, std::move(matrices), mode, scratch, rows_at_once, row, padding,
+                                                  lowering.kernels()),
+               uses);
   return {};
 }
 

@@ -55,6 +55,22 @@ Result<ConvGeometry> read_geometry(const model::Node& node, const model::Dims& x
   return geometry;
 }
 
+ConvRows rows_of(const ConvGeometry& geometry, std::size_t element_bytes) {
+  if (geometry.is_pointwise()) return ConvRows::kReady;
+  // Fewer outputs than this in a row leave most of a tile empty.
+  constexpr int kLongRow = 12;
+  const bool is_run = geometry.group == 1 && geometry.dilation_w == 1;
+  const bool fits = element_bytes > 1 || geometry.taps() * geometry.channels <= kernels::kMostOfLines;
+  return is_run && fits && geometry.out_w >= kLongRow ? ConvRows::kLines : ConvRows::kGathered;
+}
+
+MatrixShape matrix_shape(const ConvGeometry& geometry, std::size_t element_bytes) {
+  if (rows_of(geometry, element_bytes) == ConvRows::kLines) {
+    return {.n = geometry.outputs, .k = geometry.kernel_w * geometry.channels, .lines = geometry.kernel_h};
+  }
+  return {.n = geometry.group_outputs(), .k = geometry.taps() * geometry.group_channels()};
+}
+
 template <class T>
 std::vector<T> rows_of_group(const ConvGeometry& geometry, std::span<const T> w, int group) {
   const auto taps = static_cast<std::size_t>(geometry.taps());

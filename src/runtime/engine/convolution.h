@@ -28,6 +28,12 @@ struct ConvGeometry {
 /// From a Conv or QConv whose x, w and y have these shapes. kUnsupported for more than two spatial axes.
 Result<ConvGeometry> read_geometry(const model::Node& node, const model::Dims& x, const model::Dims& w, const model::Dims& y);
 
+/// Where the rows of its matrix product come from: of a pointwise one they lie there, ready; kLines reads them where the image's rows
+/// lie, a row of outputs at a time; else they are gathered before.
+enum class ConvRows : std::uint8_t { kReady, kLines, kGathered };
+ConvRows rows_of(const ConvGeometry& geometry, std::size_t element_bytes);
+MatrixShape matrix_shape(const ConvGeometry& geometry, std::size_t element_bytes);
+
 /// Weights [O, C/group, kernel...] as the kernels want them: of one group a row an output, taps before channels.
 template <class T>
 std::vector<T> rows_of_group(const ConvGeometry& geometry, std::span<const T> w, int group);

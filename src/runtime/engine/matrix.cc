@@ -108,28 +108,31 @@ Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic,
   return bias;
 }
 
-Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, int n, int k, std::span<const float> bias, Bounds bounds) {
+Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, MatrixShape shape, std::span<const float> bias, Bounds bounds) {
   MatrixF32 matrix;
   matrix.kernel = lowering.kernels().gemm_f32;
-  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(n, k)));
-  matrix.kernel->pack(w.data(), n, k, packed);
-  std::vector<float> all(static_cast<std::size_t>(n), 0.0F);
+  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(shape.n, shape.lines, shape.k)));
+  matrix.kernel->pack(w.data(), shape.n, shape.lines, shape.k, packed);
+  std::vector<float> all(static_cast<std::size_t>(shape.n), 0.0F);
   std::ranges::copy(bias, all.begin());
-  MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<float>(lowering, all, 0, n));
-  matrix.call.n = n;
-  matrix.call.k = k;
+  MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<float>(lowering, all, 0, shape.n));
+  matrix.call.n = shape.n;
+  matrix.call.k = shape.k;
+  matrix.call.line_count = shape.lines;
   matrix.call.weights = packed;
   matrix.call.low = bounds.low;
   matrix.call.high = bounds.high;
   return matrix;
 }
 
-Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, int n, int k, const LevelArithmetic& arithmetic,
+Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, MatrixShape shape, const LevelArithmetic& arithmetic,
                              int first) {
+  const int n = shape.n;
+  const int k = shape.lines * shape.k;
   MatrixU8 matrix;
   matrix.kernel = lowering.kernels().gemm_u8;
-  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(n, k)));
-  matrix.kernel->pack(w.data(), n, k, packed);
+  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(shape.n, shape.lines, shape.k)));
+  matrix.kernel->pack(w.data(), shape.n, shape.lines, shape.k, packed);
   std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
   std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
   for (int o = 0; o < n; ++o) {
@@ -148,8 +151,9 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
   }
   matrix.call.to = arithmetic.to;
   MORU_ASSIGN_OR_RETURN(matrix.call.to.factor, keep_channels<float>(lowering, arithmetic.factor, first, n));
-  matrix.call.n = n;
-  matrix.call.k = k;
+  matrix.call.n = shape.n;
+  matrix.call.k = shape.k;
+  matrix.call.line_count = shape.lines;
   matrix.call.weights = packed;
   return matrix;
 }

@@ -9,6 +9,15 @@
 
 namespace moru::runtime::engine {
 
+/// Rows of the left matrix: at `a`, or pieces of as many lines as the weights were made for.
+template <class T>
+struct Rows {
+  int count = 0;
+  const T* a = nullptr;
+  std::ptrdiff_t stride = 0;  ///< elements from one row to the next
+  const T* const* lines = nullptr;
+};
+
 /// Weights, bias and bounds of [m, k] x [k, n] on floats.
 struct MatrixF32 {
   using Element = float;
@@ -18,12 +27,13 @@ struct MatrixF32 {
   kernels::GemmF32 call;  ///< all but what run() sets
 
   bool needs_row_sums() const { return false; }
-  void run(int m, const float* a, std::ptrdiff_t a_stride, float* c, std::ptrdiff_t c_stride, const std::int32_t* /*row_sums*/,
-           const float* residual, std::ptrdiff_t residual_stride) const noexcept {
+  void run(const Rows<float>& rows, float* c, std::ptrdiff_t c_stride, const std::int32_t* /*row_sums*/, const float* residual,
+           std::ptrdiff_t residual_stride) const noexcept {
     kernels::GemmF32 now = call;
-    now.m = m;
-    now.a = a;
-    now.a_stride = a_stride;
+    now.m = rows.count;
+    now.a = rows.a;
+    now.a_stride = rows.stride;
+    now.lines = rows.lines;
     now.c = c;
     now.c_stride = c_stride;
     now.residual = residual;
@@ -41,12 +51,13 @@ struct MatrixU8 {
   kernels::GemmU8 call;
 
   bool needs_row_sums() const { return call.w_zero != nullptr; }
-  void run(int m, const std::uint8_t* a, std::ptrdiff_t a_stride, std::uint8_t* c, std::ptrdiff_t c_stride, const std::int32_t* row_sums,
+  void run(const Rows<std::uint8_t>& rows, std::uint8_t* c, std::ptrdiff_t c_stride, const std::int32_t* row_sums,
            const std::uint8_t* /*residual*/, std::ptrdiff_t /*residual_stride*/) const noexcept {
     kernels::GemmU8 now = call;
-    now.m = m;
-    now.a = a;
-    now.a_stride = a_stride;
+    now.m = rows.count;
+    now.a = rows.a;
+    now.a_stride = rows.stride;
+    now.lines = rows.lines;
     now.c = c;
     now.c_stride = c_stride;
     now.row_sums = row_sums;
@@ -54,8 +65,15 @@ struct MatrixU8 {
   }
 };
 
-/// w [n, k] in rows.
-Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, int n, int k, std::span<const float> bias, Bounds bounds);
+/// What a matrix multiplies with: n rows of `lines` times k elements.
+struct MatrixShape {
+  int n = 0;
+  int k = 0;
+  int lines = 1;
+};
+
+/// w [n, lines, k].
+Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, MatrixShape shape, std::span<const float> bias, Bounds bounds);
 
 /// What a QConv or QMatMul says of its arithmetic, as levels in uint8.
 struct LevelArithmetic {
@@ -87,8 +105,8 @@ Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& n
 Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic, std::span<const std::int64_t> sums,
                                               std::span<const std::int64_t> magnitudes);
 
-/// w [n, k] in rows, of the channels [first, first + n) of `arithmetic`.
-Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, int n, int k, const LevelArithmetic& arithmetic,
+/// w [n, lines, k], of the channels [first, first + n) of `arithmetic`.
+Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, MatrixShape shape, const LevelArithmetic& arithmetic,
                              int first);
 
 /// Copies of entries of channels [first, first + n), padded as kernels want them.

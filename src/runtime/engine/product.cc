@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace moru::runtime::engine {
@@ -27,12 +28,14 @@ class ProductStep final : public Step {
     if constexpr (sizeof(T) == 1) {
       if (buffers_.row_sums >= 0) {
         auto* sums = frame.at<std::int32_t>(buffers_.row_sums);
+        std::fill_n(sums, m_, 0);
         sum_columns_u8_(a, static_cast<std::size_t>(m_), matrix_.call.k, static_cast<std::size_t>(matrix_.call.k), sums);
         row_sums = sums;
       }
     }
     const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual);
-    matrix_.run(m_, a, matrix_.call.k, frame.at<T>(buffers_.y), matrix_.call.n, row_sums, residual, matrix_.call.n);
+    matrix_.run({.count = m_, .a = a, .stride = matrix_.call.k}, frame.at<T>(buffers_.y), matrix_.call.n, row_sums, residual,
+                matrix_.call.n);
   }
 
  private:

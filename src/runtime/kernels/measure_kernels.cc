@@ -98,11 +98,11 @@ void gemm_u8(const Line& line, const Matrix& it, Isa isa, double hz) {
   const auto& kernel = *kernels_for(isa).gemm_u8;
   std::vector<std::uint8_t> a(size(it.m * it.k) + 2 * kSlack, 3);
   std::vector<std::int8_t> w(size(it.n * it.k), 5);
-  std::vector<std::byte> packed(kernel.packed_bytes(it.n, it.k) + 2 * kSlack);
+  std::vector<std::byte> packed(kernel.packed_bytes(it.n, 1, it.k) + 2 * kSlack);
   std::vector<std::int32_t> bias(size(padded(it.n)), 7);
   std::vector<float> factor(size(padded(it.n)), 0.01F);
   std::vector<std::uint8_t> c(size(it.m * it.n) + kSlack);
-  kernel.pack(w.data(), it.n, it.k, aligned(packed));
+  kernel.pack(w.data(), it.n, 1, it.k, aligned(packed));
   const GemmU8 call{it.m,        it.n,    it.k,    aligned(a), it.k, aligned(packed),
                     bias.data(), nullptr, nullptr, aligned(c), it.n, {factor.data(), -128, 127, 128}};
   print(line, isa, hz, [&] { kernel.run(call); });
@@ -112,10 +112,10 @@ void gemm_f32(const Line& line, const Matrix& it, Isa isa, double hz) {
   const auto& kernel = *kernels_for(isa).gemm_f32;
   std::vector<float> a(size(it.m * it.k) + 2 * kSlack, 3);
   std::vector<float> w(size(it.n * it.k), 5);
-  std::vector<std::byte> packed(kernel.packed_bytes(it.n, it.k) + 2 * kSlack);
+  std::vector<std::byte> packed(kernel.packed_bytes(it.n, 1, it.k) + 2 * kSlack);
   std::vector<float> bias(size(padded(it.n)), 7);
   std::vector<float> c(size(it.m * it.n) + kSlack);
-  kernel.pack(w.data(), it.n, it.k, aligned(packed));
+  kernel.pack(w.data(), it.n, 1, it.k, aligned(packed));
   const GemmF32 call{it.m, it.n, it.k, aligned(a), it.k, aligned(packed), bias.data(), nullptr, 0, aligned(c), it.n, 0, 6};
   print(line, isa, hz, [&] { kernel.run(call); });
 }

@@ -50,13 +50,13 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, x, y, w->data<float>(), bias);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kChannelsLast));
   const Bounds bounds = lowering.absorb_bounds(y);
+  const MatrixShape shape = matrix_shape(geometry, sizeof(float));
   std::vector<MatrixF32> matrices;
   for (int g = 0; g < geometry.group; ++g) {
     const auto rows = rows_of_group(geometry, w->data<float>(), g);
     const auto outputs = static_cast<std::size_t>(geometry.group_outputs());
     const auto group_bias = std::span(bias).subspan(static_cast<std::size_t>(g) * outputs, outputs);
-    MORU_ASSIGN_OR_RETURN(auto matrix, make_matrix(lowering, rows, geometry.group_outputs(), geometry.taps() * geometry.group_channels(),
-                                                   group_bias, bounds));
+    MORU_ASSIGN_OR_RETURN(auto matrix, make_matrix(lowering, rows, shape, group_bias, bounds));
     matrices.push_back(matrix);
   }
   MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kChannelsLast));

@@ -43,12 +43,11 @@ Status lower(Lowering& lowering, const model::Node& node) {
   const ConvBuffers buffers{x.buffer, y.buffer};
   if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, buffers, *w, arithmetic);
   const std::vector<std::int8_t> weights = signed_weights(*w);
+  const MatrixShape shape = matrix_shape(geometry, 1);
   std::vector<MatrixU8> matrices;
   for (int g = 0; g < geometry.group; ++g) {
     const auto rows = rows_of_group<std::int8_t>(geometry, weights, g);
-    MORU_ASSIGN_OR_RETURN(const auto matrix,
-                          make_matrix(lowering, rows, geometry.group_outputs(), geometry.taps() * geometry.group_channels(), arithmetic,
-                                      g * geometry.group_outputs()));
+    MORU_ASSIGN_OR_RETURN(const auto matrix, make_matrix(lowering, rows, shape, arithmetic, g * geometry.group_outputs()));
     matrices.push_back(matrix);
   }
   return add_convolution(lowering, geometry, buffers, std::move(matrices), static_cast<std::uint8_t>(arithmetic.x_zero));

@@ -39,11 +39,26 @@ void sum_rows_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride,
   }
 }
 
+/// The sum of the eight bytes of a word.
+inline std::int32_t sum_of_bytes(std::uint64_t word) {
+  constexpr std::uint64_t kEven = 0x00FF00FF00FF00FF;
+  constexpr std::uint64_t kOnes = 0x0001000100010001;
+  return static_cast<std::int32_t>((((word & kEven) + ((word >> 8) & kEven)) * kOnes) >> 48);
+}
+
 void sum_columns_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  const std::uint64_t last = k % kWord == 0 ? 0 : ~std::uint64_t{0} >> (8 * (kWord - k % kWord));
   for (std::size_t row = 0; row < rows; ++row, x += stride) {
     std::int32_t sum = 0;
-    for (std::size_t i = 0; i < k; ++i) sum += x[i];
-    sums[row] = sum;
+    std::uint64_t word = 0;
+    std::size_t i = 0;
+    for (; i + kWord <= k; i += kWord) {
+      __builtin_memcpy(&word, x + i, kWord);
+      sum += sum_of_bytes(word);
+    }
+    __builtin_memcpy(&word, x + i, kWord);
+    sums[row] += sum + sum_of_bytes(word & last);
   }
 }
 

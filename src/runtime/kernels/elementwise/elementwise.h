@@ -47,7 +47,7 @@ struct ElementwiseKernel {
   void (*flip_u8)(const std::uint8_t* x, std::uint8_t* y, std::size_t count);
   /// sums[c] += sum over rows of x[row, c]
   void (*sum_rows_u8)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, std::int32_t* sums);
-  /// sums[row] = sum over k of x[row, k]
+  /// sums[row] += sum over k of x[row, k]
   void (*sum_columns_u8)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums);
   /// y = round(clamp(float32(sums - offset) * factor, low, high)) + zero, for all with one factor
   void (*requantize)(const std::int32_t* sums, std::size_t count, std::int32_t offset, float factor, float low, float high,

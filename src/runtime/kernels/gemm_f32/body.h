@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel over registers of Simd::kLanes floats, which each ISA's file defines before it includes this.
-// Weights: [panel][k][blocks of the panel][kLanes].
+// Weights: [panel][line][k][blocks of the panel][kLanes].
 #pragma once
 
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
@@ -14,11 +14,12 @@ using Vector = Simd::Vector;
 constexpr int kLanes = Simd::kLanes;
 constexpr Panels panels_of(int n) { return {n, kLanes, Simd::kPanelBlocks}; }
 
-std::size_t packed_bytes(int n, int k) {
-  return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(k) * sizeof(Vector);
+std::size_t packed_bytes(int n, int lines, int k) {
+  return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(lines) * static_cast<std::size_t>(k) * sizeof(Vector);
 }
 
-void pack(const float* w, int n, int k, std::byte* packed) {
+void pack(const float* w, int n, int lines, int line_k, std::byte* packed) {
+  const int k = lines * line_k;
   auto* to = reinterpret_cast<float*>(packed);
   const Panels panels = panels_of(n);
   for (int panel = 0; panel < panels.count(); ++panel) {
@@ -55,7 +56,6 @@ template <int kMr, int kNb>
       MORU_BODY(auto chain) { unroll<kMr * kNb>(MORU_BODY(auto i) { chains[chain + 1].at[i / kNb][i % kNb] = Simd::all(0); }); });
   const std::ptrdiff_t stride = panel.call.a_stride;
   const float* a[(kMr + 3) / 4];  // every fourth row: the others are reached by the stride
-  unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = panel.call.a + (row + 4 * i) * stride; });
   const float* w = panel.weights;
   const auto step = MORU_BODY(Sums<kMr, kNb> & to) {
     Vector weights[kNb];
@@ -67,11 +67,15 @@ template <int kMr, int kNb>
     w += kNb * kLanes;
     unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { ++a[i]; });
   };
-  int steps = panel.call.k;
-  for (; steps >= kChains; steps -= kChains) {
-    unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+  for (int line = 0; line < panel.call.line_count; ++line) {
+    const float* from = panel.call.lines != nullptr ? panel.call.lines[line] : panel.call.a;
+    unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = from + (row + 4 * i) * stride; });
+    int steps = panel.call.k;
+    for (; steps >= kChains; steps -= kChains) {
+      unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+    }
+    for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
   }
-  for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
   unroll<kMr * kNb>(MORU_BODY(auto i) {
     Vector& sum = chains[0].at[i / kNb][i % kNb];
     unroll<kChains - 1>(MORU_BODY(auto chain) { sum = Simd::add(sum, chains[chain + 1].at[i / kNb][i % kNb]); });
@@ -127,7 +131,7 @@ void run(const GemmF32& call) {
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int blocks = panels.blocks_of(panel);
     kRunPanel[blocks - 1]({call, weights, panels.first_block(panel) * kLanes});
-    weights += static_cast<std::ptrdiff_t>(blocks) * kLanes * call.k;
+    weights += static_cast<std::ptrdiff_t>(blocks) * kLanes * call.line_count * call.k;
   }
 }
 

@@ -47,8 +47,8 @@ void check(const Case& it, Rng& rng) {
   const float high = it.clamped ? 0.7F : inf;
   for (const Isa isa : machine_isas()) {
     const auto& kernel = *kernels_for(isa).gemm_f32;
-    Guarded<std::byte> packed((kernel.packed_bytes(it.n, it.k) + 63) / 64 * 64);
-    kernel.pack(w.data(), it.n, it.k, packed.data());
+    Guarded<std::byte> packed((kernel.packed_bytes(it.n, 1, it.k) + 63) / 64 * 64);
+    kernel.pack(w.data(), it.n, 1, it.k, packed.data());
     Guarded<float> c(size((it.m - 1) * c_stride + it.n));
     for (auto& x : c.all()) x = 1e9F;
     kernel.run({it.m, it.n, it.k, a.data(), a_stride, packed.data(), bias.data(), it.residual ? residual.data() : nullptr, c_stride,
@@ -94,12 +94,43 @@ TEST(GemmF32, IsNearTheSumForEveryNumberOfRows) {
   }
 }
 
+TEST(GemmF32, LinesAreRowsOneBehindTheOther) {
+  Rng rng(3);
+  for (int round = 0; round < 200; ++round) {
+    const int lines = between(rng, 2, 6);
+    const int k = between(rng, 1, 20);
+    const int m = between(rng, 1, 40);
+    const int n = between(rng, 1, 40);
+    std::vector<float> image(size(lines * 10 + m + k) + kSlack / sizeof(float));
+    for (auto& x : image) x = static_cast<float>(between(rng, -8, 8));  // sums are whole numbers: the same in any order
+    std::vector<const float*> starts;
+    for (int line = 0; line < lines; ++line) starts.push_back(image.data() + between(rng, 0, lines * 10));
+    std::vector<float> w(size(n * lines * k));
+    for (auto& x : w) x = static_cast<float>(between(rng, -8, 8));
+    const std::vector<float> bias(size(padded(n)), 3);
+    for (const Isa isa : machine_isas()) {
+      const auto& kernel = *kernels_for(isa).gemm_f32;
+      Guarded<std::byte> packed((kernel.packed_bytes(n, lines, k) + 63) / 64 * 64);
+      kernel.pack(w.data(), n, lines, k, packed.data());
+      Guarded<float> c(size(m * n));
+      kernel.run({m, n, k, nullptr, 1, packed.data(), bias.data(), nullptr, 0, c.data(), n, -1e9F, 1e9F, starts.data(), lines});
+      for (int i = 0; i < m; ++i) {
+        for (int o = 0; o < n; ++o) {
+          float sum = 3;
+          for (int j = 0; j < lines * k; ++j) sum += starts[size(j / k)][i + j % k] * w[size(o * lines * k + j)];
+          ASSERT_EQ(c[size(i * n + o)], sum) << to_string(isa) << " row " << i << " output " << o;
+        }
+      }
+    }
+  }
+}
+
 TEST(GemmF32, TakesItsResidualFromC) {
   for (const Isa isa : machine_isas()) {
     const auto& kernel = *kernels_for(isa).gemm_f32;
     const std::vector<float> w(20, 1);
-    Guarded<std::byte> packed((kernel.packed_bytes(20, 1) + 63) / 64 * 64);
-    kernel.pack(w.data(), 20, 1, packed.data());
+    Guarded<std::byte> packed((kernel.packed_bytes(20, 1, 1) + 63) / 64 * 64);
+    kernel.pack(w.data(), 20, 1, 1, packed.data());
     const std::vector<float> a = {1, 2, 3, 4, 5, 6, 7, 8};
     const std::vector<float> bias(size(padded(20)), 10);
     std::vector<float> c(160, 100);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The products of bytes that AVX2 has saturate, so levels and weights are made words first: the levels once for all panels, the weights
 // when they are loaded. A step takes two words along k: a pair of `a` in all lanes, times the pairs of the weights of 8 outputs. Weights:
-// [panel][ceil(k / 2)][blocks of the panel][8 lanes][2]; zeros behind k.
+// [panel][line][ceil(k / 2)][blocks of the panel][8 lanes][2]; zeros behind k.
 #include "runtime/kernels/avx2.h"
 
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
@@ -17,20 +17,26 @@ constexpr int kRows = 6;
 /// Levels of a row that are words at a time; even.
 constexpr int kChunk = 1024;
 constexpr int kBlockBytes = 16;
+/// Lines of odd lengths take a word more each, and the last sixteen may go over the end.
+constexpr int kRowWords = kChunk + kMostOfLines + 16;
+static_assert(kChunk >= kMostOfLines);
 
 constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
 constexpr std::ptrdiff_t steps_of(int k) { return (std::ptrdiff_t{k} + 1) / 2; }
 
-std::size_t packed_bytes(int n, int k) { return static_cast<std::size_t>(panels_of(n).blocks() * steps_of(k) * kBlockBytes); }
+std::size_t packed_bytes(int n, int lines, int k) {
+  return static_cast<std::size_t>(panels_of(n).blocks() * lines * steps_of(k) * kBlockBytes);
+}
 
-void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
+void pack(const std::int8_t* w, int n, int lines, int k, std::byte* packed) {
   const Panels panels = panels_of(n);
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int end = panels.first_block(panel + 1) * kLanes;
-    for (int at = 0; at < k; at += 2) {
-      for (int o = panels.first_block(panel) * kLanes; o < end; ++o) {
-        for (int i = at; i < at + 2; ++i) {
-          *packed++ = o < n && i < k ? static_cast<std::byte>(w[static_cast<std::ptrdiff_t>(o) * k + i]) : std::byte{0};
+    for (int line = 0; line < lines; ++line) {
+      for (int at = 0; at < k; at += 2) {
+        for (int o = panels.first_block(panel) * kLanes; o < end; ++o) {
+          const std::int8_t* row = w + (std::ptrdiff_t{o} * lines + line) * k;
+          for (int i = at; i < at + 2; ++i) *packed++ = o < n && i < k ? static_cast<std::byte>(row[i]) : std::byte{0};
         }
       }
     }
@@ -39,15 +45,25 @@ void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
 
 /// Some rows of `a`, as words.
 struct Rows {
-  alignas(kRegister) std::int16_t words[kRows][kChunk + 16];  // the last sixteen may go over the end
+  alignas(kRegister) std::int16_t words[kRows][kRowWords];
 };
+
+/// `count` levels; up to 15 more are read and written.
+[[gnu::always_inline]] inline void widen(const std::uint8_t* a, int count, std::int16_t* words) {
+  for (int k = 0; k < count; k += 16) _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + k), _mm256_cvtepu8_epi16(load16(a + k)));
+}
 
 /// `count` levels of each row from column `from` on.
 [[gnu::noinline]] void widen(const GemmU8& call, int row, int rows, int from, int count, Rows& to) {
+  for (int i = 0; i < rows; ++i) widen(call.a + (row + i) * call.a_stride + from, count, to.words[i]);
+}
+
+/// All lines of each row, one behind the other. What one writes too much is written over by the next.
+[[gnu::noinline]] void widen_lines(const GemmU8& call, int row, int rows, Rows& to) {
   for (int i = 0; i < rows; ++i) {
-    const std::uint8_t* a = call.a + (row + i) * call.a_stride + from;
-    std::int16_t* words = to.words[i];
-    for (int k = 0; k < count; k += 16) _mm256_store_si256(reinterpret_cast<__m256i*>(words + k), _mm256_cvtepu8_epi16(load16(a + k)));
+    for (int line = 0; line < call.line_count; ++line) {
+      widen(call.lines[line] + (row + i) * call.a_stride, call.k, to.words[i] + line * 2 * steps_of(call.k));
+    }
   }
 }
 
@@ -85,7 +101,7 @@ template <int kMr, int kNb>
     unroll<kNb>(MORU_BODY(auto b) { weights[b] = _mm256_cvtepi8_epi16(load16(w + b * kBlockBytes)); });
     unroll<kMr>(MORU_BODY(auto i) {
       int words = 0;
-      __builtin_memcpy(&words, a + i * (kChunk + 16), sizeof words);
+      __builtin_memcpy(&words, a + i * kRowWords, sizeof words);
       const __m256i pair = _mm256_set1_epi32(words);
       unroll<kNb>(MORU_BODY(auto b) { sums[i][b] = _mm256_add_epi32(sums[i][b], _mm256_madd_epi16(pair, weights[b])); });
     });
@@ -129,7 +145,7 @@ void run_tile(const Tile& tile) {
   __m256i sums[kMr][kNb];
   start(tile, sums);
   if (call.k <= kChunk) {
-    multiply(tile.rows, tile.weights, steps_of(call.k), sums);
+    multiply(tile.rows, tile.weights, call.line_count * steps_of(call.k), sums);
   } else {
     for (int from = 0; from < call.k; from += kChunk) {
       const int count = call.k - from < kChunk ? call.k - from : kChunk;
@@ -150,12 +166,16 @@ void run(const GemmU8& call) {
   const Panels panels = panels_of(call.n);
   for (int row = 0; row < call.m; row += kRows) {
     const int rows = call.m - row < kRows ? call.m - row : kRows;
-    if (call.k <= kChunk) widen(call, row, rows, 0, call.k, words);
+    if (call.lines != nullptr) {
+      widen_lines(call, row, rows, words);
+    } else if (call.k <= kChunk) {
+      widen(call, row, rows, 0, call.k, words);
+    }
     const std::byte* weights = call.weights;
     for (int panel = 0; panel < panels.count(); ++panel) {
       const int blocks = panels.blocks_of(panel);
       kTiles[blocks - 1][rows - 1]({call, weights, panels.first_block(panel) * kLanes, row, words});
-      weights += blocks * steps_of(call.k) * kBlockBytes;
+      weights += blocks * call.line_count * steps_of(call.k) * kBlockBytes;
     }
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A step takes four bytes along k: a quad of `a` in all lanes, times the quads of the weights of 16 outputs. With 8 outputs or fewer, two
 // lanes share one output and a step takes eight bytes.
-// Weights: [panel][ceil(k / 4)][blocks of the panel][16 lanes][4], or [ceil(k / 8)][8 outputs][8] for 8 outputs or fewer; zeros behind k.
+// Weights: [panel][line][ceil(k / 4)][blocks of the panel][16 lanes][4], or [line][ceil(k / 8)][8 outputs][8] for 8 outputs or fewer; zeros
+// behind k.
 #include "runtime/kernels/avx512.h"
 
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
@@ -18,29 +19,43 @@ constexpr std::size_t steps_of(int k, int bytes) {
   return (static_cast<std::size_t>(k) + static_cast<std::size_t>(bytes) - 1) / static_cast<std::size_t>(bytes);
 }
 
-std::size_t packed_bytes(int n, int k) {
-  return n <= kNarrow ? steps_of(k, 8) * kRegister : static_cast<std::size_t>(panels_of(n).blocks()) * steps_of(k, 4) * kRegister;
+std::size_t packed_bytes(int n, int lines, int k) {
+  const std::size_t line = n <= kNarrow ? steps_of(k, 8) : static_cast<std::size_t>(panels_of(n).blocks()) * steps_of(k, 4);
+  return static_cast<std::size_t>(lines) * line * kRegister;
 }
 
+/// w [n, lines, k].
+struct Weights {
+  const std::int8_t* w;
+  int n;
+  int lines;
+  int k;
+  std::byte at(int o, int line, int i) const {
+    return o < n && i < k ? static_cast<std::byte>(w[(std::ptrdiff_t{o} * lines + line) * k + i]) : std::byte{0};
+  }
+};
+
 /// `outputs` rows of w from `first` on, `bytes` along k at a time; what is not there is zero.
-std::byte* pack_panel(const std::int8_t* w, int n, int k, int first, int outputs, int bytes, std::byte* to) {
-  for (int at = 0; at < k; at += bytes) {
-    for (int o = first; o < first + outputs; ++o) {
-      for (int i = at; i < at + bytes; ++i)
-        *to++ = o < n && i < k ? static_cast<std::byte>(w[static_cast<std::ptrdiff_t>(o) * k + i]) : std::byte{0};
+std::byte* pack_panel(const Weights& w, int first, int outputs, int bytes, std::byte* to) {
+  for (int line = 0; line < w.lines; ++line) {
+    for (int at = 0; at < w.k; at += bytes) {
+      for (int o = first; o < first + outputs; ++o) {
+        for (int i = at; i < at + bytes; ++i) *to++ = w.at(o, line, i);
+      }
     }
   }
   return to;
 }
 
-void pack(const std::int8_t* w, int n, int k, std::byte* packed) {
+void pack(const std::int8_t* rows, int n, int lines, int k, std::byte* packed) {
+  const Weights w{rows, n, lines, k};
   if (n <= kNarrow) {
-    pack_panel(w, n, k, 0, kNarrow, 8, packed);
+    pack_panel(w, 0, kNarrow, 8, packed);
     return;
   }
   const Panels panels = panels_of(n);
   for (int panel = 0; panel < panels.count(); ++panel) {
-    packed = pack_panel(w, n, k, panels.first_block(panel) * kLanes, panels.blocks_of(panel) * kLanes, 4, packed);
+    packed = pack_panel(w, panels.first_block(panel) * kLanes, panels.blocks_of(panel) * kLanes, 4, packed);
   }
 }
 
@@ -87,7 +102,6 @@ template <int kMr, int kNb, int kStep>
   unroll<kChains - 1>(
       MORU_BODY(auto chain) { unroll<kMr * kNb>(MORU_BODY(auto i) { chains[chain + 1].at[i / kNb][i % kNb] = _mm512_setzero_si512(); }); });
   const std::uint8_t* a[(kMr + 3) / 4];  // every fourth row: the others are reached by the stride
-  unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = call.a + (row + 4 * i) * call.a_stride; });
   const std::ptrdiff_t stride = call.a_stride;
   const auto step = MORU_BODY(Sums<kMr, kNb> & to) {
     __m512i weights[kNb];
@@ -100,11 +114,15 @@ template <int kMr, int kNb, int kStep>
     w += kNb * kRegister;
     unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] += kStep; });
   };
-  std::size_t steps = steps_of(call.k, kStep);
-  for (; steps >= kChains; steps -= kChains) {
-    unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+  for (int line = 0; line < call.line_count; ++line) {
+    const std::uint8_t* from = call.lines != nullptr ? call.lines[line] : call.a;
+    unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = from + (row + 4 * i) * stride; });
+    std::size_t steps = steps_of(call.k, kStep);
+    for (; steps >= kChains; steps -= kChains) {
+      unroll<kChains>(MORU_BODY(auto chain) { step(chains[chain]); });
+    }
+    for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
   }
-  for (; kChains > 1 && steps > 0; --steps) step(chains[0]);
   unroll<kMr * kNb>(MORU_BODY(auto i) {
     __m512i& sum = chains[0].at[i / kNb][i % kNb];
     unroll<kChains - 1>(MORU_BODY(auto chain) { sum = _mm512_add_epi32(sum, chains[chain + 1].at[i / kNb][i % kNb]); });
@@ -228,7 +246,7 @@ void run(const GemmU8& call) {
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int blocks = panels.blocks_of(panel);
     kPanels[blocks - 1]({call, weights, panels.first_block(panel) * kLanes});
-    weights += static_cast<std::size_t>(blocks) * steps_of(call.k, 4) * kRegister;
+    weights += static_cast<std::size_t>(blocks) * static_cast<std::size_t>(call.line_count) * steps_of(call.k, 4) * kRegister;
   }
 }
 

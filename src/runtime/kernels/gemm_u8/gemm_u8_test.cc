@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -70,8 +71,8 @@ class Problem {
   /// c with what is between its rows, which no kernel may touch.
   std::vector<std::uint8_t> run(const GemmU8Kernel& kernel) const {
     const Case& it = case_;
-    Guarded<std::byte> packed((kernel.packed_bytes(it.n, it.k) + 63) / 64 * 64, kSlack);
-    kernel.pack(w_.data(), it.n, it.k, packed.data());
+    Guarded<std::byte> packed((kernel.packed_bytes(it.n, 1, it.k) + 63) / 64 * 64, kSlack);
+    kernel.pack(w_.data(), it.n, 1, it.k, packed.data());
     Guarded<std::uint8_t> c(size((it.m - 1) * (it.n + it.c_gap) + it.n));
     for (auto& level : c.all()) level = 0xA5;
     GemmU8 call{it.m,         it.n,    it.k,    a_.data(), it.k + it.a_gap, packed.data(),
@@ -136,6 +137,53 @@ TEST(GemmU8, IsTheScalarKernelForLongSums) {
 TEST(GemmU8, RoundsHalvesToEven) {
   Rng rng(4);
   for (int i = 0; i < 50; ++i) check({between(rng, 1, 9), between(rng, 1, 70), between(rng, 1, 9), 0, 0, false, Draw::kHalves}, rng);
+}
+
+/// Rows that are pieces of several lines, against the same rows side by side.
+TEST(GemmU8, LinesAreRowsOneBehindTheOther) {
+  Rng rng(5);
+  for (int round = 0; round < 400; ++round) {
+    const int lines = between(rng, 1, 10);
+    const int k = between(rng, 1, kMostOfLines / lines < 70 ? kMostOfLines / lines : 70);
+    const int m = between(rng, 1, 40);
+    const int n = between(rng, 1, 70);
+    const int step = between(rng, 1, 9);
+    const auto size = [](int count) { return static_cast<std::size_t>(count); };
+    std::vector<std::uint8_t> image(size(lines * 100 + m * step + k) + kSlack);
+    for (auto& a : image) a = static_cast<std::uint8_t>(between(rng, 0, 255));
+    std::vector<const std::uint8_t*> starts;
+    for (int line = 0; line < lines; ++line) starts.push_back(image.data() + between(rng, 0, lines * 100));
+    std::vector<std::uint8_t> rows(size(m * lines * k) + kSlack);
+    for (int i = 0; i < m; ++i) {
+      for (int line = 0; line < lines; ++line) std::copy_n(starts[size(line)] + i * step, k, rows.data() + (i * lines + line) * k);
+    }
+    std::vector<std::int8_t> w(size(n * lines * k));
+    for (auto& x : w) x = static_cast<std::int8_t>(between(rng, -128, 127));
+    const std::vector<std::int32_t> bias(size(padded(n)), between(rng, -900, 900));
+    const std::vector<float> factor(size(padded(n)), 1e-3F);
+    const auto run = [&](Isa isa, bool in_lines) {
+      const auto& kernel = *kernels_for(isa).gemm_u8;
+      Guarded<std::byte> packed((kernel.packed_bytes(n, in_lines ? lines : 1, in_lines ? k : lines * k) + 63) / 64 * 64, kSlack);
+      kernel.pack(w.data(), n, in_lines ? lines : 1, in_lines ? k : lines * k, packed.data());
+      Guarded<std::uint8_t> c(size(m * n));
+      GemmU8 call{m,           n,       lines * k, rows.data(), lines * k, packed.data(),
+                  bias.data(), nullptr, nullptr,   c.data(),    n,         {factor.data(), -128, 127, 128}};
+      if (in_lines) {
+        call.k = k;
+        call.a = nullptr;
+        call.a_stride = step;
+        call.lines = starts.data();
+        call.line_count = lines;
+      }
+      kernel.run(call);
+      return std::vector<std::uint8_t>(c.all().begin(), c.all().end());
+    };
+    const auto expected = run(Isa::kScalar, false);
+    for (const Isa isa : machine_isas()) {
+      ASSERT_EQ(run(isa, true), expected) << to_string(isa)
+                                          << " m, n, lines, k, step: " << testing::PrintToString(std::vector<int>{m, n, lines, k, step});
+    }
+  }
 }
 
 }  // namespace
