@@ -29,12 +29,13 @@ class PaddedRows {
   PaddedRows(const ConvGeometry& geometry, T padding, T* memory) noexcept
       : it_(geometry),
         row_(static_cast<std::ptrdiff_t>(row_elements(geometry))),
+        reach_(reach(geometry)),
         ring_rows_(ring_rows(geometry)),
         columns_(std::clamp(read_columns(geometry) - geometry.pad_left, 0, geometry.in_w)),
         pads_(geometry.pad_left > 0 || read_columns(geometry) > geometry.in_w),
         ring_(memory),
         outside_(memory + ring_rows_ * row_) {
-    if (it_.pad_top > 0 || (it_.out_h - 1) * it_.stride_h - it_.pad_top + ring_rows_ > it_.in_h) std::fill_n(outside_, row_, padding);
+    if (it_.pad_top > 0 || (it_.out_h - 1) * it_.stride_h - it_.pad_top + reach_ > it_.in_h) std::fill_n(outside_, row_, padding);
     if (pads_) std::fill_n(ring_, ring_rows_ * row_, padding);
   }
 
@@ -57,7 +58,13 @@ class PaddedRows {
   }
 
  private:
-  static int ring_rows(const ConvGeometry& it) { return (it.kernel_h - 1) * it.dilation_h + 1; }
+  /// Rows that a row of outputs lies over.
+  static int reach(const ConvGeometry& it) { return (it.kernel_h - 1) * it.dilation_h + 1; }
+  /// Many are copied at a time: what was written just before is slow to read.
+  static int ring_rows(const ConvGeometry& it) {
+    constexpr int kAhead = 24;
+    return std::max(reach(it), std::min(it.in_h, reach(it) + kAhead));
+  }
   static std::size_t row_elements(const ConvGeometry& it) {
     return static_cast<std::size_t>(std::max(read_columns(it), it.in_w)) * static_cast<std::size_t>(it.channels);
   }
@@ -65,7 +72,8 @@ class PaddedRows {
   T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
 
   void fill_ring(int top) noexcept {
-    const int end = std::min(top + ring_rows_, it_.in_h);
+    if (next_ >= std::min(top + reach_, it_.in_h)) return;
+    const int end = std::min(std::max(top, 0) + ring_rows_, it_.in_h);
     for (next_ = std::max(next_, top); next_ < end; ++next_) {
       std::copy_n(image_ + next_ * line(), std::ptrdiff_t{columns_} * it_.channels,
                   slot(next_) + std::ptrdiff_t{it_.pad_left} * it_.channels);
@@ -74,6 +82,7 @@ class PaddedRows {
 
   const ConvGeometry& it_;
   std::ptrdiff_t row_;
+  int reach_;
   int ring_rows_;
   int columns_;
   bool pads_;
