@@ -13,7 +13,13 @@ class DepthwiseStep final : public Step {
 
   DepthwiseStep(const ConvGeometry& geometry, const ConvBuffers& buffers, const Call& call, void (*kernel)(const Call&), T padding,
                 BufferId memory)
-      : it_(geometry), buffers_(buffers), call_(call), kernel_(kernel), padding_(padding), memory_(memory) {}
+      : it_(geometry),
+        buffers_(buffers),
+        call_(call),
+        kernel_(kernel),
+        padding_(padding),
+        memory_(memory),
+        rows_at_once_(PaddedRows<T>::most_at_once(geometry)) {}
 
   void run(const Frame& frame) const noexcept override {
     PaddedRows<T> rows(it_, padding_, frame.at<T>(memory_));
@@ -22,9 +28,12 @@ class DepthwiseStep final : public Step {
     call.out = frame.at<T>(buffers_.y);
     for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels) {
       rows.start(x);
-      for (int y = 0; y < it_.out_h; ++y, call.out += std::ptrdiff_t{it_.out_w} * it_.channels) {
-        call.rows = rows.at(y);
+      for (int y = 0; y < it_.out_h; y += rows_at_once_) {
+        const int count = std::min(rows_at_once_, it_.out_h - y);
+        call.rows = rows.at(y, count);
+        call.out_height = count;
         kernel_(call);
+        call.out += std::ptrdiff_t{count} * it_.out_w * it_.channels;
       }
     }
   }
@@ -36,6 +45,7 @@ class DepthwiseStep final : public Step {
   void (*kernel_)(const Call&);
   T padding_;
   BufferId memory_;
+  int rows_at_once_;
 };
 
 template <class Call>
@@ -48,6 +58,7 @@ Status add(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& 
   call.stride = geometry.stride_w;
   call.dilation = geometry.dilation_w;
   call.out_width = geometry.out_w;
+  call.row_stride = geometry.stride_h;
   const BufferId memory = lowering.scratch(PaddedRows<typename ThisStep::T>::memory_bytes(geometry));
   lowering.add(std::make_unique<ThisStep>(geometry, buffers, call, kernel, padding, memory), {buffers.x, buffers.y, memory});
   return {};

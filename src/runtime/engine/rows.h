@@ -44,12 +44,16 @@ class PaddedRows {
     next_ = 0;
   }
 
-  /// One pointer a row of the kernel, each at the first column that output row `y` reads. Rows are asked for from the top down; the
-  /// pointers are good until the next call.
-  const T* const* at(int y) noexcept {
+  /// Output rows that at() can give the rows of at once.
+  static int most_at_once(const ConvGeometry& it) { return it.dilation_h == 1 ? std::min(kAhead / it.stride_h + 1, it.out_h) : 1; }
+
+  /// One pointer a row of the kernel, each at the first column that output row `y` reads; for `count` rows of outputs also those that
+  /// the further ones read. Rows are asked for from the top down; the pointers are good until the next call.
+  const T* const* at(int y, int count = 1) noexcept {
     const int top = y * it_.stride_h - it_.pad_top;
-    if (pads_) fill_ring(top);
-    for (int i = 0; i < it_.kernel_h; ++i) {
+    const int more = (count - 1) * it_.stride_h;
+    if (pads_) fill_ring(top, top + more);
+    for (int i = 0; i < it_.kernel_h + more; ++i) {
       const int row = top + i * it_.dilation_h;
       const T* inside = pads_ ? slot(row) : image_ + row * line();
       pointers_[static_cast<std::size_t>(i)] = row < 0 || row >= it_.in_h ? outside_ : inside;
@@ -58,21 +62,20 @@ class PaddedRows {
   }
 
  private:
+  static constexpr int kAhead = 24;
   /// Rows that a row of outputs lies over.
   static int reach(const ConvGeometry& it) { return (it.kernel_h - 1) * it.dilation_h + 1; }
   /// Many are copied at a time: what was written just before is slow to read.
-  static int ring_rows(const ConvGeometry& it) {
-    constexpr int kAhead = 24;
-    return std::max(reach(it), std::min(it.in_h, reach(it) + kAhead));
-  }
+  static int ring_rows(const ConvGeometry& it) { return std::max(reach(it), std::min(it.in_h, reach(it) + kAhead)); }
   static std::size_t row_elements(const ConvGeometry& it) {
     return static_cast<std::size_t>(std::max(read_columns(it), it.in_w)) * static_cast<std::size_t>(it.channels);
   }
   std::ptrdiff_t line() const { return std::ptrdiff_t{it_.in_w} * it_.channels; }
   T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
 
-  void fill_ring(int top) noexcept {
-    if (next_ >= std::min(top + reach_, it_.in_h)) return;
+  /// With all rows that outputs whose first row is `top` to `last_top` read.
+  void fill_ring(int top, int last_top) noexcept {
+    if (next_ >= std::min(last_top + reach_, it_.in_h)) return;
     const int end = std::min(std::max(top, 0) + ring_rows_, it_.in_h);
     for (next_ = std::max(next_, top); next_ < end; ++next_) {
       std::copy_n(image_ + next_ * line(), std::ptrdiff_t{columns_} * it_.channels,
@@ -90,7 +93,7 @@ class PaddedRows {
   T* outside_;  ///< a row of padding
   const T* image_ = nullptr;
   int next_ = 0;  ///< the first row of the image that is not in the ring yet
-  std::array<const T*, kMostKernelRows> pointers_;
+  std::array<const T*, kMostKernelRows + kAhead> pointers_;
 };
 
 }  // namespace moru::runtime::engine

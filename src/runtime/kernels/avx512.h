@@ -2,9 +2,8 @@
 // What the AVX-512 files of several families share: registers to and from memory, and how 64 sums become 64 levels.
 #pragma once
 
-#include <immintrin.h>
-
 #include "runtime/kernels/common.h"
+#include "runtime/kernels/intrinsics_avx512.h"
 
 namespace moru::kernels {
 namespace {

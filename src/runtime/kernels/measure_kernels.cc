@@ -151,15 +151,10 @@ void depthwise_u8(const Line& line, const Plane& it, Isa isa, double hz) {
   std::vector<std::uint8_t> y(size(it.width * it.height * it.channels) + kSlack);
   kernel.pack(w.data(), it.kernel, it.kernel, it.channels, aligned(packed));
   const auto rows = rows_of(it, static_cast<const std::uint8_t*>(aligned(x)));
-  DepthwiseU8 call{it.channels, it.kernel,       it.kernel,   it.stride, 1,       it.width,
-                   nullptr,     aligned(packed), bias.data(), nullptr,   nullptr, {factor.data(), -128, 127, 128}};
-  print(line, isa, hz, [&] {
-    call.out = aligned(y);
-    for (int i = 0; i < it.height; ++i, call.out += it.width * it.channels) {
-      call.rows = rows.data() + i * it.stride;
-      kernel.run(call);
-    }
-  });
+  const DepthwiseU8 call{it.channels, it.kernel,       it.kernel,   it.stride, 1,          it.width,
+                         rows.data(), aligned(packed), bias.data(), nullptr,   aligned(y), {factor.data(), -128, 127, 128},
+                         it.height,   it.stride};
+  print(line, isa, hz, [&] { kernel.run(call); });
 }
 
 void depthwise_f32(const Line& line, const Plane& it, Isa isa, double hz) {

@@ -2,7 +2,7 @@
 // Floats in registers of AVX-512, for the families whose body is written over Simd.
 #pragma once
 
-#include <immintrin.h>
+#include "runtime/kernels/intrinsics_avx512.h"
 
 namespace moru::kernels {
 namespace {

@@ -71,7 +71,7 @@ void run_block(const Block& block, std::integer_sequence<int, kAt...> /*columns*
   split_rows(block, block.call.out_width, kTiles);
 }
 
-void run(const DepthwiseF32& call) {
+void run_row(const DepthwiseF32& call) {
   for (int first = 0; first < call.channels; first += kLanes) {
     const int left = call.channels - first;
     const Block block{call, first, Simd::first(left), left >= kLanes};
@@ -80,6 +80,13 @@ void run(const DepthwiseF32& call) {
     } else {
       run_block<0, 0>(block, std::make_integer_sequence<int, Simd::kColumns>{});
     }
+  }
+}
+
+void run(const DepthwiseF32& call) {
+  DepthwiseF32 row = call;
+  for (int y = 0; y < call.out_height; ++y, row.rows += call.row_stride, row.out += std::ptrdiff_t{call.out_width} * call.channels) {
+    run_row(row);
   }
 }
 

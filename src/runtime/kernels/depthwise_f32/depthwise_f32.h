@@ -22,6 +22,8 @@ struct DepthwiseF32 {
   float* out = nullptr;                ///< [out_width, channels]
   float low = 0;                       ///< -inf for none
   float high = 0;                      ///< inf for none
+  int out_height = 1;                  ///< as in DepthwiseU8
+  int row_stride = 1;
 };
 
 struct DepthwiseF32Kernel {

@@ -17,10 +17,17 @@ float sum_of(const DepthwiseF32& call, int x, int c) {
   return sum;
 }
 
-void run(const DepthwiseF32& call) {
+void run_row(const DepthwiseF32& call) {
   float* out = call.out;
   for (int x = 0; x < call.out_width; ++x) {
     for (int c = 0; c < call.channels; ++c) *out++ = clamp(sum_of(call, x, c), call.low, call.high);
+  }
+}
+
+void run(const DepthwiseF32& call) {
+  DepthwiseF32 row = call;
+  for (int y = 0; y < call.out_height; ++y, row.rows += call.row_stride, row.out += std::ptrdiff_t{call.out_width} * call.channels) {
+    run_row(row);
   }
 }
 

@@ -78,6 +78,8 @@ struct Columns {
 /// `width` channels of a row, from channel `first` on.
 struct Block {
   const DepthwiseU8& call;
+  const std::uint8_t* const* rows;
+  std::uint8_t* out;
   const std::byte* weights;
   int first;
   int width;                                                           ///< 8, 16, 32 or 64
@@ -104,7 +106,7 @@ template <int kWidth, Access kAccess>
 /// `columns` columns of y.
 void store_columns(const Block& block, int x, int columns, Register y) {
   const int channels = block.call.channels;
-  std::uint8_t* out = block.call.out + std::ptrdiff_t{x} * channels + block.first;
+  std::uint8_t* out = block.out + std::ptrdiff_t{x} * channels + block.first;
   if (block.width == channels || block.width == kRegister) {
     store_levels(out, y, block.width == channels ? columns * channels : block.channels);
     return;
@@ -117,8 +119,8 @@ void store_columns(const Block& block, int x, int columns, Register y) {
 /// The places of the taps one after the other.
 class Taps {
  public:
-  explicit Taps(const DepthwiseU8& call)
-      : rows_(call.rows),
+  Taps(const DepthwiseU8& call, const std::uint8_t* const* rows)
+      : rows_(rows),
         height_(call.kernel_h),
         places_(column_places(call.kernel_h, call.kernel_w)),
         next_(std::ptrdiff_t{call.dilation} * call.channels),
@@ -147,7 +149,7 @@ class Taps {
 template <int kWidth, Access kAccess>
 Split sum_any(const Block& block, std::ptrdiff_t at, const Columns& columns) {
   const DepthwiseU8& call = block.call;
-  Taps taps(call);
+  Taps taps(call, block.rows);
   Split sums = block.bias;
   Split window{};  // sums of levels
   for (std::ptrdiff_t group = 0; group < groups_of(call.kernel_h, call.kernel_w); ++group) {
@@ -180,7 +182,7 @@ struct Column {
 template <int kWidth, Access kAccess>
 [[gnu::always_inline]] inline Column load_column(const Block& block, std::ptrdiff_t at, const Columns& columns) {
   Register x[kColumnPlaces] = {};
-  unroll<3>(MORU_BODY(auto i) { x[i] = load_columns<kWidth, kAccess>(block.call.rows[i] + at, columns); });
+  unroll<3>(MORU_BODY(auto i) { x[i] = load_columns<kWidth, kAccess>(block.rows[i] + at, columns); });
   Column column;
   unroll<kColumnGroups>(MORU_BODY(auto i) { column.groups[i] = interleave(x + i * kTogether); });
   return column;
@@ -232,7 +234,7 @@ void run_rolling(const Block& block) {
     add_column(sums, column, block.weights);
     return sums;
   };
-  std::uint8_t* out = call.out + block.first;
+  std::uint8_t* out = block.out + block.first;
   Split sums = begun(next());
   Split sums_next;
   if constexpr (kStride == 1) {
@@ -281,7 +283,7 @@ void run_rolling_narrow(const Block& block) {
     add_column(sums, now, block.weights);
     add_column(sums, shifted<kWidth>(now, then), block.weights + kColumnBytes);
     add_column(sums, shifted<2 * kWidth>(now, then), block.weights + 2 * kColumnBytes);
-    store_levels(call.out + std::ptrdiff_t{x} * kWidth, to_levels(block, sums), kRegister);
+    store_levels(block.out + std::ptrdiff_t{x} * kWidth, to_levels(block, sums), kRegister);
     if (x + kTimes == call.out_width) return;
     if (x + 2 * kTimes <= call.out_width) {
       x += kTimes;
@@ -324,7 +326,12 @@ void run(const DepthwiseU8& call) {
   const std::byte* weights = call.weights;
   for (int first = 0; first < call.channels; first += kRegister) {
     const int left = call.channels - first;
-    run_block({call, weights, first, width_of(left), left < kRegister ? left : kRegister});
+    Block block{call, call.rows, call.out, weights, first, width_of(left), left < kRegister ? left : kRegister};
+    for (int y = 0; y < call.out_height; ++y) {
+      run_block(block);
+      block.rows += call.row_stride;
+      block.out += std::ptrdiff_t{call.out_width} * call.channels;
+    }
     weights += groups_of(call.kernel_h, call.kernel_w) * kGroupBytes;
   }
 }

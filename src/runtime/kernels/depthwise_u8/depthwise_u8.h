@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of a depthwise convolution on levels, channels last:
+// One row of a depthwise convolution on levels, or some, channels last:
 // out[x, c] = requantize(bias[c] + sum over i, j of rows[i][x * stride + j * dilation, c] * (w[i, j, c] - w_zero[c])), the sum in int32.
 #pragma once
 
@@ -23,6 +23,8 @@ struct DepthwiseU8 {
   const std::int32_t* w_zero = nullptr;  ///< padded(channels), or null for zeros
   std::uint8_t* out = nullptr;           ///< [out_width, channels]
   Requantize to;
+  int out_height = 1;  ///< rows of the output, one behind the other; what a call prepares serves them all
+  int row_stride = 1;  ///< from an output row to the next, so many further in `rows`: of (out_height - 1) * row_stride + kernel_h
 };
 
 struct DepthwiseU8Kernel {

@@ -13,14 +13,14 @@ void pack(const std::int8_t* w, int kernel_h, int kernel_w, int channels, std::b
   for (std::size_t i = 0; i < packed_bytes(kernel_h, kernel_w, channels); ++i) packed[i] = static_cast<std::byte>(w[i]);
 }
 
-std::int32_t sum_of(const DepthwiseU8& call, int x, int c) {
+std::int32_t sum_of(const DepthwiseU8& call, const std::uint8_t* const* rows, int x, int c) {
   const auto* w = reinterpret_cast<const std::int8_t*>(call.weights) + c;
   const std::int32_t w_zero = call.w_zero != nullptr ? call.w_zero[c] : 0;
   std::int32_t sum = call.bias[c];
   for (int i = 0; i < call.kernel_h; ++i) {
     for (int j = 0; j < call.kernel_w; ++j, w += call.channels) {
       const std::ptrdiff_t column = std::ptrdiff_t{x} * call.stride + std::ptrdiff_t{j} * call.dilation;
-      sum += call.rows[i][column * call.channels + c] * (*w - w_zero);
+      sum += rows[i][column * call.channels + c] * (*w - w_zero);
     }
   }
   return sum;
@@ -28,9 +28,12 @@ std::int32_t sum_of(const DepthwiseU8& call, int x, int c) {
 
 void run(const DepthwiseU8& call) {
   std::uint8_t* out = call.out;
-  for (int x = 0; x < call.out_width; ++x) {
-    for (int c = 0; c < call.channels; ++c) {
-      *out++ = to_level(static_cast<float>(sum_of(call, x, c)) * call.to.factor[c], call.to.low, call.to.high, call.to.zero);
+  for (int y = 0; y < call.out_height; ++y) {
+    const std::uint8_t* const* rows = call.rows + y * call.row_stride;
+    for (int x = 0; x < call.out_width; ++x) {
+      for (int c = 0; c < call.channels; ++c) {
+        *out++ = to_level(static_cast<float>(sum_of(call, rows, x, c)) * call.to.factor[c], call.to.low, call.to.high, call.to.zero);
+      }
     }
   }
 }
