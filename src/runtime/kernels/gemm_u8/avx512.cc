@@ -81,19 +81,26 @@ struct Start {
   int row_stride;
 };
 
-/// The bias, less the part of the weights' zero point. `room` is for that; each output has one lane of it or two, the second being zero.
-[[gnu::noinline]] Start start_of(const Panel& panel, int row, int rows, int lanes, int lanes_each, std::int32_t* room) {
+/// The bias, less the part of the weights' zero point. `room` is for that; in halves, each output has two lanes of it, the second being
+/// zero.
+[[gnu::noinline]] Start start_of(const Panel& panel, int row, int rows, int blocks, bool halves, std::int32_t* room) {
   const GemmU8& call = panel.call;
   const std::int32_t* bias = call.bias + panel.first;
-  if (call.row_sums == nullptr && lanes_each == 1) return {bias, 0};
-  for (int i = 0; i < (call.row_sums == nullptr ? 1 : rows); ++i) {
-    for (int lane = 0; lane < lanes; ++lane) {
-      const int o = lane / lanes_each;
-      const std::int32_t part = call.row_sums == nullptr ? 0 : call.w_zero[panel.first + o] * call.row_sums[row + i];
-      room[i * lanes + lane] = lane % lanes_each == 0 ? bias[o] - part : 0;
+  if (call.row_sums == nullptr && !halves) return {bias, 0};
+  const auto entries = [halves](const std::int32_t* from) { return halves ? _mm512_maskz_expand_epi32(0x5555, load(from)) : load(from); };
+  for (int block = 0; block < blocks; ++block) {
+    const __m512i start = entries(bias + block * kLanes);
+    std::int32_t* to = room + block * kLanes;
+    if (call.row_sums == nullptr) {
+      _mm512_store_si512(to, start);
+      continue;
+    }
+    const __m512i w_zero = entries(call.w_zero + panel.first + block * kLanes);
+    for (int i = 0; i < rows; ++i, to += blocks * kLanes) {
+      _mm512_store_si512(to, _mm512_sub_epi32(start, _mm512_mullo_epi32(w_zero, _mm512_set1_epi32(call.row_sums[row + i]))));
     }
   }
-  return {room, call.row_sums == nullptr ? 0 : lanes};
+  return {room, call.row_sums == nullptr ? 0 : blocks * kLanes};
 }
 
 /// sums += a * weights over all of k. Each of kChains has sums of its own until the end.
@@ -165,10 +172,10 @@ template <int kMr, int kNb>
 void run_tiles(const Panel& panel, int row, int tiles) {
   const Levels levels(panel.call.to);
   alignas(kRegister) std::int32_t room[kMr * kNb * kLanes];
-  Start start = start_of(panel, row, kMr, kNb * kLanes, 1, room);
+  Start start = start_of(panel, row, kMr, kNb, false, room);
   for (; tiles > 0; --tiles, row += kMr) {
     Sums<kMr, kNb> sums;
-    if (start.row_stride > 0) start = start_of(panel, row, kMr, kNb * kLanes, 1, room);
+    if (start.row_stride > 0) start = start_of(panel, row, kMr, kNb, false, room);
     unroll<kMr * kNb>(
         MORU_BODY(auto i) { sums.at[i / kNb][i % kNb] = load(start.sums + (i / kNb) * start.row_stride + (i % kNb) * kLanes); });
     multiply<kMr, kNb, 4>(panel.call, row, panel.weights, sums);
@@ -206,10 +213,10 @@ void run_narrow(const Panel& panel, int row, int tiles) {
   const __m512i pairs = _mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7);
   const __m512 factor = _mm512_permutexvar_ps(pairs, _mm512_loadu_ps(call.to.factor));
   alignas(kRegister) std::int32_t room[kMr * kLanes];
-  Start start = start_of(panel, row, kMr, kLanes, 2, room);
+  Start start = start_of(panel, row, kMr, 1, true, room);
   for (; tiles > 0; --tiles, row += kMr) {
     Sums<kMr, 1> sums;
-    if (start.row_stride > 0) start = start_of(panel, row, kMr, kLanes, 2, room);
+    if (start.row_stride > 0) start = start_of(panel, row, kMr, 1, true, room);
     unroll<kMr>(MORU_BODY(auto i) { sums.at[i][0] = load(start.sums + i * start.row_stride); });
     multiply<kMr, 1, 8>(call, row, panel.weights, sums);
     unroll<(kMr + 7) / 8>(MORU_BODY(auto group) {
