@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests that ONNX's newest package makes, through our reference implementation; and its checker over what we write."""
+"""ONNX's tests, those that Debian has and those that its newest package makes, through our reference implementation; and its checker over what we write."""
 
 import fnmatch
 import json
@@ -13,6 +13,8 @@ from measure.models import run
 WITH_ONNX = pathlib.Path(__file__).resolve().parent / "with_onnx.py"
 OPS_PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "ops.md"
 NEWEST_OPSET = 22
+DEBIANS = pathlib.Path("/usr/share/libonnx-testdata/data")
+NODE_CASES = 860  # at least, of Debian's tests of nodes
 
 
 def with_onnx(packages, *arguments):
@@ -24,6 +26,21 @@ def with_onnx(packages, *arguments):
 def version(packages):
     (folder,) = packages.glob("onnx-*.dist-info")
     return folder.name.split("-")[1].removesuffix(".dist")
+
+
+def debians_cases(moru):
+    """(what, limit, measured, met) of each folder of Debian's libonnx-testdata."""
+    for name in ("node", "simple", "pytorch-converted", "pytorch-operator"):
+        code, out, error = run(moru, "backend", "test", "reference", "--cases", DEBIANS / name, "--format", "json")
+        if code not in (0, 1):
+            raise RuntimeError(error)
+        counts = json.loads(out)["counts"]
+        text = f"{counts['pass']} pass, {counts['fail']} fail, {counts['unsupported']} are not supported"
+        what = f"the {sum(counts.values())} tests in libonnx-testdata's folder {name}, by the reference implementation"
+        if name == "node":
+            yield what, f"{NODE_CASES} pass", text, counts["pass"] >= NODE_CASES
+        else:
+            yield what, "those of ops that are here pass", text, counts["fail"] == 0
 
 
 def is_named(name, patterns):

@@ -54,6 +54,12 @@ def litert(folder, jobs, where):
             raise RuntimeError(message)
 
 
+def same_choice(ours, theirs):
+    """Whether one's largest is at the place of the other's. Ties are no disagreement: one of several largest will do, on either side."""
+    here, there = (max(range(len(scores)), key=scores.__getitem__) for scores in (ours, theirs))
+    return ours[there] == ours[here] or theirs[here] == theirs[there]
+
+
 class Tally:
     """The outputs of both runtimes, over many runs."""
 
@@ -71,9 +77,7 @@ class Tally:
                 self.power += b * b
                 self.steps = max(self.steps, abs(a - b))
         self.runs += 1
-        # Ties are no disagreement: the place of one's largest holds a largest of the other, too.
-        place = max(range(len(ours)), key=ours.__getitem__)
-        self.agree += theirs[place] == max(theirs)
+        self.agree += same_choice(ours, theirs)
         if label is not None:
             for i, scores in enumerate((ours, theirs)):
                 self.right[i] += max(range(len(scores)), key=scores.__getitem__) == label

@@ -239,6 +239,9 @@ TEST_F(ModelVerbs, ConvertChangesFormatsAndListsWhatItChanged) {
   const auto there = moru({"model", "convert", text, "-o", path("net.tflite"), "--format", "json"});
   ASSERT_EQ(there.code, 0) << there.output;
   EXPECT_EQ(json_of(there)["changes"], Json::parse("[\"'w': asymmetric int8 weights, requantised to zero point 0\"]"));
+  // Opsets are of ONNX.
+  EXPECT_THAT(moru({"model", "show", path("net.tflite")}).output, HasSubstr("net.tflite: TFLite, "));
+  EXPECT_EQ(json_of(moru({"model", "show", path("net.tflite"), "--format", "json"}))["opset"], Json());
   const auto back = moru({"model", "convert", path("net.tflite"), "-o", path("back.onnx"), "--exact", "--max-error", "0.5"});
   EXPECT_EQ(back.code, 0) << back.output;
   const auto refused = moru({"model", "convert", text, "-o", path("exact.tflite"), "--exact"});

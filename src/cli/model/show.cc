@@ -55,6 +55,9 @@ Json ports_json(const model::Graph& graph, const std::vector<model::ValueId>& id
 /// Columns of a metadata value; some hold a file.
 constexpr std::size_t kMaxMetadata = 120;
 
+/// Opsets are of ONNX's words.
+bool has_opset(const Shown& shown) { return model::words_of(shown.graph) != "tflite"; }
+
 Json to_json(const Shown& shown, const Flags& flags) {
   const model::Graph& graph = shown.graph;
   const model::Summary& summary = shown.summary;
@@ -66,7 +69,7 @@ Json to_json(const Shown& shown, const Flags& flags) {
                {"format", shown.file_format},
                {"size_bytes", shown.size_bytes},
                {"name", graph.name},
-               {"opset", graph.opset},
+               {"opset", has_opset(shown) ? Json(graph.opset) : Json()},
                {"inputs", ports_json(graph, graph.inputs)},
                {"outputs", ports_json(graph, graph.outputs)},
                {"nodes", summary.nodes},
@@ -107,11 +110,15 @@ std::string big(std::int64_t number) {
   return fmt::format("{}", number);
 }
 
+std::string format_text(const Shown& shown) {
+  const std::string_view name = shown.file_format == "onnx" ? "ONNX" : shown.file_format == "tflite" ? "TFLite" : shown.file_format;
+  return has_opset(shown) ? fmt::format("{}, opset {}", name, shown.graph.opset) : std::string(name);
+}
+
 std::string to_text(const Shown& shown, const Flags& flags) {
   const model::Graph& graph = shown.graph;
   const model::Summary& summary = shown.summary;
-  std::string out = fmt::format("{}: {}, opset {}, {}\n", flags.path, shown.file_format == "onnx" ? "ONNX" : shown.file_format, graph.opset,
-                                human_bytes(shown.size_bytes));
+  std::string out = fmt::format("{}: {}, {}\n", flags.path, format_text(shown), human_bytes(shown.size_bytes));
   out += fmt::format("graph         {}\n", in_quotes(graph.name));
   for (const model::ValueId id : graph.inputs)
     out += fmt::format("input         {}: {}\n", clean_text(graph.value(id).name), type_text(graph.value(id).type));

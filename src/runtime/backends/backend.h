@@ -87,6 +87,12 @@ struct ModelBytes {
   std::string_view bytes;
 };
 
+/// Whether a backend runs a node.
+struct NodeSupport {
+  bool runs = false;
+  std::string reason;  ///< why not, in the backend's words
+};
+
 struct BackendSpec {
   std::string_view name;
   std::string_view doc;
@@ -98,6 +104,9 @@ struct BackendSpec {
   /// Loads a model of one of its formats (borrowed for the call) on a device of its own. Errors: kUnavailable (library or
   /// device missing), kUnsupported (an op it cannot run, in its own words), kCorrupt, kInvalidArgument (a setting's value).
   Result<std::unique_ptr<Session>> (*load)(const ModelBytes& model, const SessionOptions& options);
+  /// One answer a node, of a backend that knows without trying, or takes models that it then cannot run. Null: its load() says so.
+  /// For callers there is runtime/supports, which answers for every backend.
+  std::vector<NodeSupport> (*supports)(const model::Graph& graph) = nullptr;
 };
 
 std::span<const BackendSpec* const> all_backends();

@@ -21,8 +21,13 @@ Result<BackendInfo> BackendWorker::info() {
 }
 
 Result<Loaded> BackendWorker::load(const LoadRequest& request) {
-  MORU_ASSIGN_OR_RETURN(const Json answer, worker_.request(to_json(request), "loading the model", limit_));
+  MORU_ASSIGN_OR_RETURN(const Json answer, worker_.request(to_json("load", request), "loading the model", limit_));
   return read_loaded(answer);
+}
+
+Status BackendWorker::try_model(const LoadRequest& request) {
+  MORU_RETURN_IF_ERROR(worker_.request(to_json("try", request), "loading the model", limit_));
+  return {};
 }
 
 Status BackendWorker::warm(const RunRequest& limits) {

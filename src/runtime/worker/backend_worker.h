@@ -24,6 +24,8 @@ class BackendWorker {
 
   Result<BackendInfo> info();
   Result<Loaded> load(const LoadRequest& request);
+  /// Whether it can be loaded; dims and seed do not matter.
+  Status try_model(const LoadRequest& request);
   Status warm(const RunRequest& limits);
   /// Wall time of each run of a slice; the limit is for one run.
   Result<std::vector<TimeNs>> run(const RunRequest& limits);
@@ -33,6 +35,8 @@ class BackendWorker {
 
   void pause() { worker_.pause(); }
   pid_t pid() const { return worker_.pid(); }
+  /// False once it crashed, hung or answered nonsense: every further request fails.
+  bool alive() const { return worker_.alive(); }
 
  private:
   BackendWorker(std::string backend, Worker worker, TimeNs limit)

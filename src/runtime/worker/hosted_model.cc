@@ -29,12 +29,26 @@ Status check_batch(std::span<const Port> inputs, std::int64_t batch) {
                                                        fmt::join(described(inputs), ", ")));
 }
 
+/// Loads the backend's library.
+Result<BackendInfo> ready(const BackendChoice& choice) {
+  BackendInfo info = choice.backend->info();
+  if (!info.available) return fail(ErrorCode::kUnavailable, info.reason);
+  return info;
+}
+
 }  // namespace
+
+Status try_model(const LoadRequest& request) {
+  MORU_ASSIGN_OR_RETURN(const BackendChoice choice, choose_backend(request.backend));
+  MORU_RETURN_IF_ERROR(ready(choice));
+  MORU_ASSIGN_OR_RETURN(const std::string bytes, read_file(request.model));
+  MORU_RETURN_IF_ERROR(load_session(request.backend, bytes, {.threads = request.threads, .settings = request.settings}));
+  return {};
+}
 
 Result<HostedModel> HostedModel::load(const LoadRequest& request) {
   MORU_ASSIGN_OR_RETURN(const BackendChoice choice, choose_backend(request.backend));
-  const BackendInfo info = choice.backend->info();
-  if (!info.available) return fail(ErrorCode::kUnavailable, info.reason);
+  MORU_ASSIGN_OR_RETURN(const BackendInfo info, ready(choice));
   MORU_ASSIGN_OR_RETURN(const std::string bytes, read_file(request.model));
   HostedModel hosted;
   const TimeNs before = system_clock().steady_now();

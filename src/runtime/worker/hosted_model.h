@@ -14,6 +14,9 @@
 
 namespace moru::runtime {
 
+/// Loads a model and lets it go. Errors: those of load_session(); kUnavailable where the backend is not.
+Status try_model(const LoadRequest& request);
+
 /// Threads: one owner.
 class HostedModel {
  public:

@@ -58,8 +58,8 @@ Result<BackendInfo> read_info(const Json& answer) {
   return info;
 }
 
-Json to_json(const LoadRequest& request) {
-  return {{"do", "load"},
+Json to_json(std::string_view name, const LoadRequest& request) {
+  return {{"do", name},
           {"backend", request.backend},
           {"threads", request.threads},
           {"settings", request.settings},

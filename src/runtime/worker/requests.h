@@ -20,7 +20,8 @@ namespace moru::runtime {
 Json to_json(const BackendInfo& info);
 Result<BackendInfo> read_info(const Json& answer);
 
-/// {"do": "load", ...}: a model on a backend, with seeded inputs that stay the same from run to run.
+/// {"do": "load", ...}, or "try", which only says whether it can be loaded: a model on a backend, with seeded inputs that stay the same
+/// from run to run.
 struct LoadRequest {
   std::string backend;  ///< "openvino", "onnxruntime:cuda"
   int threads = 1;
@@ -29,7 +30,7 @@ struct LoadRequest {
   model::DimBinding dims;  ///< numbers for what its inputs leave open; `others` is the batch
   std::uint64_t seed = 1;  ///< of the inputs that are measured
 };
-Json to_json(const LoadRequest& request);
+Json to_json(std::string_view name, const LoadRequest& request);
 Result<LoadRequest> read_load(const Json& request);
 
 struct Loaded {

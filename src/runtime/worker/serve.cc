@@ -34,12 +34,14 @@ class Host {
   Result<Json> answer(std::string_view name, const Json& request) {
     if (name == "info") return info(request);
     if (name == "load") return load(request);
+    if (name == "try") return try_to_load(request);
     if (name == "memory") return memory();
     if (!model_) return fail(ErrorCode::kInvalidArgument, fmt::format("request '{}': found no model, expected 'load' before it", name));
     if (name == "warm") return warm(request);
     if (name == "run") return run(request);
     if (name == "answer") return outputs(request);
-    return fail(ErrorCode::kInvalidArgument, fmt::format("found request '{}', expected info, load, warm, run, answer or memory", name));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("found request '{}', expected info, load, try, warm, run, answer or memory", name));
   }
   static Result<Json> info(const Json& request) {
     MORU_ASSIGN_OR_RETURN(const auto name, json_field<std::string>(request, "backend", "request"));
@@ -50,6 +52,11 @@ class Host {
     MORU_ASSIGN_OR_RETURN(const LoadRequest wanted, read_load(request));
     MORU_ASSIGN_OR_RETURN(model_, HostedModel::load(wanted));
     return to_json(model_->loaded());
+  }
+  static Result<Json> try_to_load(const Json& request) {
+    MORU_ASSIGN_OR_RETURN(const LoadRequest wanted, read_load(request));
+    MORU_RETURN_IF_ERROR(try_model(wanted));
+    return Json::object();
   }
   Result<Json> warm(const Json& request) {
     MORU_ASSIGN_OR_RETURN(const RunRequest limits, read_run(request));

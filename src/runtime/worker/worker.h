@@ -33,6 +33,7 @@ class Worker {
   /// Stops all threads of the process until the next request, so that none of them disturbs what is measured elsewhere.
   void pause();
   pid_t pid() const { return process_.pid(); }
+  bool alive() const { return channel_.get() >= 0; }
 
  private:
   Worker(std::string name, Process process, OwnedFd channel, OwnedFd output)

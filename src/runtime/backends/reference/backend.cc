@@ -76,6 +76,24 @@ Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOpti
   return std::make_unique<ReferenceModel>(std::move(graph), std::move(inputs), std::move(outputs));
 }
 
+/// A model with control flow is loaded, since somebody may look at it; its run would say this.
+std::vector<NodeSupport> supports(const Graph& graph) {
+  std::vector<NodeSupport> answers;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const model::Node& node = graph.nodes()[i];
+    const model::OpSpec* op = model::find_op(node.op, node.domain);
+    if (op != nullptr && op->reference != nullptr) {
+      answers.push_back({.runs = true, .reason = ""});
+      continue;
+    }
+    const bool why = op != nullptr && !op->gaps.empty();
+    answers.push_back({.runs = false,
+                       .reason = fmt::format("backend reference: {}: found an op without a reference, expected one that has it{}",
+                                             model::describe(graph, i), why ? fmt::format(": {}", op->gaps[0].reason) : "")});
+  }
+  return answers;
+}
+
 constexpr std::string_view kFormats[] = {"onnx", "tflite"};
 
 }  // namespace
@@ -89,6 +107,7 @@ const BackendSpec kBackend_reference{
     .packages = {},
     .info = info,
     .load = load,
+    .supports = supports,
 };
 
 }  // namespace moru::runtime
