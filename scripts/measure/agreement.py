@@ -7,7 +7,7 @@ import re
 from measure.models import run
 
 SAMPLES = 4
-LIMIT = 300  # seconds that the reference may take for its answers
+LIMIT = 120  # seconds that the reference may take for its answers
 EXTENT = 64  # of what a model leaves open and is no batch: pixels, say; most models want some
 
 

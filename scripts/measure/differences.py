@@ -19,7 +19,8 @@ NAMES = {"basicconv": "Conv", "sce": "SoftmaxCrossEntropyLoss", "nllloss": "Nega
          "constantpad": "Pad", "basicconvinteger": "ConvInteger", "adagrad": "Adagrad", "adam": "Adam", "maxunpool": "MaxUnpool",
          "training": "Dropout", "convwith": "Conv", "nonmaxsuppression": "NonMaxSuppression", "sequence": "sequences",
          "optional": "optionals", "identitysequence": "sequences", "identityopt": "optionals", "ifseq": "sequences", "ifopt": "optionals",
-         "loop13seq": "sequences", "loop16seq": "sequences", "castlike": "CastLike"}  # fmt: skip
+         "loop13seq": "sequences", "loop16seq": "sequences", "castlike": "CastLike", "momentum": "Momentum", "tfidf": "TfIdfVectorizer",
+         "instancenorm": "InstanceNormalization", "mvn": "MeanVarianceNormalization", "tril": "Trilu", "triu": "Trilu"}  # fmt: skip
 LITTLE = 1e-3
 
 
@@ -41,10 +42,12 @@ def words_of(library, text):
     missing = re.search(r"No conversion rule found for operations: ", text) or re.search(r"is not a registered function/op", text)
     if missing:
         return f"{library} does not have the op"
+    text = re.sub(r"^.*Model wasn't fully converted\..*?with a message: ", "", text)
     text = re.sub(r"(Exception during initialization: |Check '.*?' failed at |FrontEnd API failed with \w+: )", "", text)
     text = re.sub(r"/?\w+(/[\w.-]+)+:\d+:? ?", "", text)
-    text = re.sub(r"[\w:<>]+::[\w:<>]+\([^)]*\) ", "", text)
+    text = re.sub(r"[\w:<>]+::[\w:<>]+\([^)]*\)(::<lambda\(\)>)? |\[with T = \w+\] ", "", text)
     text = re.sub(r"\b(with name|for name|name:) ?'?[^' ]*'?", "", text)
+    text = re.sub(r"While validating (ONNX )?node '.*?': |( Summary: -- Conversion is failed for: .*)$", "", text)
     return f"{library}: {text}"
 
 
@@ -58,17 +61,19 @@ def why(reason, op):
         return "values a little off (at most 0.001)" if float(value[1] or 1) <= LITTLE else "other values"
     converted = re.match(r"load model: \d+ of \d+ nodes cannot be converted (.*)", text)
     if converted:
-        first = re.sub(r" node \d+ \(.*$", "", re.sub(r"^node \d+ \([^)]*\): ", "", converted[1]))
-        return re.sub(r"\d+(, \d+)*", "N", first)
+        return re.sub(r" node \d+ \(.*$", "", re.sub(r"^node \d+ \([^)]*\): ", "", converted[1]))
     text = re.sub(r"^(load model|run model|run): ", "", text)
     text = re.sub(r"^node \d+ \([^)]*\): ", "", text)
     says = re.match(r"(ONNX Runtime|OpenVINO|LiteRT) says '(.*?)'?$", text)
     if says:
-        return re.sub(r"\d+", "N", words_of(says[1], says[2]))
-    text = re.sub(r"^((?:graph )?(?:input|output))[^:]*: ", r"\1: ", text)
-    text = re.sub(r"'[^']*'", "...", text)
-    text = re.sub(r"\[[\d, N?]*\]", "", text)
-    return re.sub(r"\d+(?!\w)(?<!int\d)(?<!int\d\d)(?<!float\d\d)", "N", text).strip()
+        return words_of(says[1], says[2])
+    return re.sub(r"^((?:graph )?(?:input|output))[^:]*: ", r"\1: ", text)
+
+
+def kind_of(text):
+    """What reasons of one row have in common: of ours what was expected, of a library's all but names and numbers."""
+    text = re.sub(r"^((?:graph )?(?:input|output): )?found .*?, expected (?=.{15})", r"\1found, expected ", text)
+    return re.sub(r"\d+", "", re.sub(r"'[^']*'|\[[^\]]*\]", "", text))
 
 
 def clipped(text, most=150):
@@ -77,16 +82,18 @@ def clipped(text, most=150):
 
 
 def table_of(cases, verdict, names):
-    """Rows "tests | ops | why", the commonest first."""
+    """Rows "result | tests | of the ops | why", the commonest first; where reasons differ a little, one of them."""
     groups = {}
     for one in cases:
         if one["result"] == verdict:
             op = op_of(one["name"], names)
-            ops = groups.setdefault(clipped(why(one["reason"], op)), {})
+            text = clipped(why(one["reason"], op))
+            ops, texts = groups.setdefault(kind_of(text), ({}, []))
             ops[op] = ops.get(op, 0) + 1
-    for reason, ops in sorted(groups.items(), key=lambda item: (-sum(item[1].values()), item[0])):
+            texts.append(text)
+    for ops, texts in sorted(groups.values(), key=lambda group: (-len(group[1]), group[1][0])):
         listed = ", ".join(op if count == 1 else f"{op} ({count})" for op, count in sorted(ops.items(), key=lambda item: item[0].lower()))
-        yield sum(ops.values()), listed, reason
+        yield f"| {verdict} | {len(texts)} | {listed} | {'such as: ' if len(set(texts)) > 1 else ''}{texts[0]} |"
 
 
 def tested(moru, backend, cases):
@@ -105,12 +112,13 @@ def node_tests(moru, here, cases):
     for backend, result in results.items():
         counts = result["counts"]
         yield f"| {backend} | {here[backend]} | {counts['pass']} | {counts['fail']} | {counts['unsupported']} |"
+    yield from ("", "Why, by backend. What is not supported is no failure; a test that fails gives another answer than the standard's, or an error where it")
+    yield "should give one. Numbers in brackets: tests of that op."
     names = op_names(moru)
-    for verdict, title in (("fail", "What fails"), ("unsupported", "What is not supported")):
-        yield from ("", f"### {title}", "", "| backend | tests | of the ops | why |", "|---|---|---|---|")
-        for backend, result in results.items():
-            for count, ops, reason in table_of(result["cases"], verdict, names):
-                yield f"| {backend} | {count} | {ops} | {reason} |"
+    for backend, result in results.items():
+        yield from ("", f"### {backend}", "", "| result | tests | of the ops | why |", "|---|---|---|---|")
+        for verdict in ("fail", "unsupported"):
+            yield from table_of(result["cases"], verdict, names)
 
 
 def model_table(answers):
@@ -140,5 +148,13 @@ def lines(moru, here, cases, answers):
     return [f"Measured on: {machine()}.", "", *node_tests(moru, here, cases), *model_table(answers)]
 
 
-def write(page):
-    replace_section(PAGE, "measure_backends", "", page)
+def write_first_half(moru):
+    """What needs no measuring: all in front of the section."""
+    _, first, _ = run(moru, "backends", "--markdown")
+    text = PAGE.read_text() if PAGE.exists() else ""
+    PAGE.write_text(first + text[text.index("<!-- begin: ") :] if "<!-- begin: " in text else first)
+
+
+def write(moru, page):
+    write_first_half(moru)
+    replace_section(PAGE, "measure_backends", "Measured", page)

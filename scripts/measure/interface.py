@@ -6,7 +6,7 @@ import statistics
 import subprocess
 
 BACKENDS = ("onnxruntime", "openvino", "litert")
-PROCESSES = 8  # half of them load ours first; where memory happens to lie decides over a percent or two
+PROCESSES = 6  # half of them load ours first; where memory happens to lie decides over a percent or two
 SECONDS = 1
 SHARE, MICROSECONDS = 0.02, 1
 

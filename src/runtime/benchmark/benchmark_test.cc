@@ -189,5 +189,16 @@ TEST(BenchmarkRows, TableNamesFiguresAndReasons) {
   EXPECT_THAT(table, HasSubstr("not here"));
 }
 
+TEST(BenchmarkRows, WhatIsAbsentIsToldOnceAndHasNoLine) {
+  auto other = full_row();
+  other.model = "b.onnx";
+  const BenchmarkRow absent{.model = "a.onnx", .backend = "qnn", .reason = "backend qnn: get it with x", .absent = true};
+  const auto table = to_table({full_row(), absent, other, absent});
+  EXPECT_THAT(table, testing::Not(HasSubstr("failed")));
+  EXPECT_THAT(table, testing::EndsWith("not here: backend qnn: get it with x\n"));
+  EXPECT_EQ(table.find("qnn"), table.rfind("backend qnn") + 8);
+  EXPECT_EQ(to_json(absent)["reason"], "backend qnn: get it with x");
+}
+
 }  // namespace
 }  // namespace moru::runtime
