@@ -2,6 +2,7 @@
 // The runtime itself, which stands in for one of somebody else's: the plain implementations of our ops behind a C interface.
 #include "skeleton_runtime.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "model/ops/op.h"
 
 struct SkeletonModel {
+  explicit SkeletonModel(moru::model::Graph whole) : graph(std::move(whole)) {}
   moru::model::Graph graph;
   std::vector<moru::model::Tensor> outputs;
 };
@@ -25,12 +27,12 @@ const char* skeleton_last_error() { return last_error.c_str(); }
 
 SkeletonModel* skeleton_load(const void* onnx, size_t size) {
   auto graph = moru::model::read_onnx({static_cast<const char*>(onnx), size}, "model");
-  if (graph) return new SkeletonModel{std::move(*graph), {}};
+  if (graph) return std::make_unique<SkeletonModel>(std::move(*graph)).release();
   last_error = graph.error().message;
   return nullptr;
 }
 
-void skeleton_free(SkeletonModel* model) { delete model; }
+void skeleton_free(SkeletonModel* model) { const std::unique_ptr<SkeletonModel> owner(model); }
 
 int skeleton_run(SkeletonModel* model, const SkeletonTensor* inputs, size_t count) {
   std::vector<moru::model::Tensor> tensors;

@@ -57,6 +57,7 @@ Result<Library> open_library(const std::string& path) {
 
 /// The process's library, opened once; later calls give the same answer.
 const Result<Library>& library() {
+  // Never destroyed: sessions may live as long as the process.
   static const Result<Library>* instance = new Result<Library>([]() -> Result<Library> {
     MORU_ASSIGN_OR_RETURN(const std::string path, find_backend_library("skeleton", "libskeleton.so"));
     return open_library(path);
