@@ -106,7 +106,7 @@ def tested(moru, backend, cases):
 def node_tests(moru, here, cases):
     results = {backend: tested(moru, backend, cases) for backend in here}
     count = sum(next(iter(results.values()))["counts"].values())
-    yield from ("## ONNX's tests of single nodes", "")
+    yield from ("### ONNX's tests of single nodes", "")
     yield f"The {count} of Debian's package libonnx-testdata (ONNX 1.12), by `moru backend test NAME --cases {cases}`, which CI uses, too."
     yield from ("", "| backend | version | pass | fail | unsupported |", "|---|---|---|---|---|")
     for backend, result in results.items():
@@ -116,7 +116,7 @@ def node_tests(moru, here, cases):
     yield "should give one. Numbers in brackets: tests of that op."
     names = op_names(moru)
     for backend, result in results.items():
-        yield from ("", f"### {backend}", "", "| result | tests | of the ops | why |", "|---|---|---|---|")
+        yield from ("", f"#### {backend}", "", "| result | tests | of the ops | why |", "|---|---|---|---|")
         for verdict in ("fail", "unsupported"):
             yield from table_of(result["cases"], verdict, names)
 
@@ -133,7 +133,7 @@ def model_table(answers):
         cells.setdefault((one["model"], one["quantised"]), {})[one["backend"]] = text
         if verdict != "right":
             reasons.setdefault((one["backend"], verdict, clipped(agreement.sentence(one["reason"]), 220)), []).append(one["model"])
-    yield from ("", "## Models", "")
+    yield from ("", "### Models", "")
     yield "NMSE of the answers from the reference's, to seeded inputs; **bold** where it is too much. `-`: not supported; `runs`: the reference"
     yield "has no answer to compare with. Quantised models (q) may differ by a step an op ([arithmetic.md](arithmetic.md))."
     yield from ("", f"| model | | {' | '.join(backends)} |", "|---|---|" + "---|" * len(backends))
@@ -141,7 +141,7 @@ def model_table(answers):
         yield f"| {model} | {'q' if quantised else ''} | {' | '.join(row.get(backend, '') for backend in backends)} |"
     yield from ("", "| backend | models | why |", "|---|---|---|")
     for (backend, verdict, reason), models in reasons.items():
-        yield f"| {backend} | {', '.join(models)} | {verdict}: {reason} |"
+        yield f"| {backend} | {', '.join(models)} | {'' if reason.startswith(verdict) else verdict + ': '}{reason} |"
 
 
 def lines(moru, here, cases, answers):

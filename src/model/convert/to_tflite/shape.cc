@@ -227,6 +227,9 @@ Status resize(Rewrite& rewrite) {
   MORU_ASSIGN_OR_RETURN(const Dims x, rewrite.dims(rewrite.input(0)));
   MORU_ASSIGN_OR_RETURN(const Dims y, rewrite.dims(rewrite.output()));
   if (x.size() != 4 || x[0] != y[0] || x[1] != y[1]) return rewrite.unsupported("a resize of other axes", "of a plane, [N, C, H, W]");
+  if (rewrite.has_input(2) && rewrite.constant(2) == nullptr && !rewrite.has_input(3)) {
+    return rewrite.unsupported("scales that are computed", "constants");
+  }
   if (!is_exact(rewrite.constant(2), x, y)) return rewrite.unsupported("scales that make no whole extents", "ones that do");
   const bool whole = y[2] % x[2] == 0 && y[3] % x[3] == 0;
   Attributes attributes;
