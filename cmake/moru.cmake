@@ -72,14 +72,14 @@ function(moru_test name)
 endfunction()
 
 # moru_plugins(TARGET moru_model_ops TABLE all_ops NAMESPACE moru::model TYPE OpSpec HEADER model/ops/op.h PREFIX kOp_ FILES ...)
-# Each FILE x.cc (or x/backend.cc) must define `extern const TYPE PREFIXx`, and tflite/x.cc PREFIXtflite_x, since its names are
+# Each FILE x.cc (or x/backend.cc, x/direct.cc) must define `extern const TYPE PREFIXx`, and tflite/x.cc PREFIXtflite_x, since its names are
 # those of a dialect; a missing one is a link error. The generated source defines `std::span<const TYPE* const> TABLE()` in name order.
 function(moru_plugins)
   cmake_parse_arguments(ARG "" "TARGET;TABLE;NAMESPACE;TYPE;HEADER;PREFIX" "FILES" ${ARGN})
   set(names)
   foreach(file IN LISTS ARG_FILES)
     get_filename_component(stem ${file} NAME_WE)
-    if(stem STREQUAL "backend" AND ARG_PREFIX STREQUAL "kBackend_")
+    if(ARG_PREFIX MATCHES "^k(Backend|Direct)_$")
       get_filename_component(folder ${file} DIRECTORY)
       get_filename_component(stem ${folder} NAME)
     elseif(file MATCHES "/tflite/[^/]+$")

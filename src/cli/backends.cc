@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/process.h"
 #include "runtime/backends/backend.h"
+#include "runtime/backends/page.h"
 #include "runtime/worker/backend_worker.h"
 #include "runtime/worker/requests.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 struct Flags {
   std::string name;
+  bool markdown = false;
   Format format = Format::kText;
 };
 
@@ -39,6 +41,10 @@ Result<std::vector<const runtime::BackendSpec*>> chosen(const std::string& name)
 }
 
 Outcome run_backends(const Flags& flags) {
+  if (flags.markdown) {
+    print_text(runtime::backends_page());
+    return kDone;
+  }
   MORU_ASSIGN_OR_RETURN(const auto backends, chosen(flags.name));
   const auto infos = runtime::probe_backends(backends, own_worker());
   if (stop_requested()) return kInterrupted;
@@ -60,6 +66,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
   app.add_option("name", flags.name, "Only this one");
   add_format_option(app, &flags.format);
+  app.add_flag("--markdown", flags.markdown, "Print the first half of docs/backends.md: what each is, reads and can be told");
   app.footer("Example:\n  moru backends onnxruntime");
   app.callback([run] { *run = [] { return run_backends(flags); }; });
 }

@@ -191,6 +191,34 @@ TEST_F(MachineCommands, BenchGoesOnWhenOneBackendCannot) {
   EXPECT_EQ(moru({"bench", model(), "--backend", "onnxruntime", "--seconds", "0.02"}).status.code, kMissing);
 }
 
+TEST_F(MachineCommands, BenchTellsOnceWhatIsNotHereAndHasNoLineForIt) {
+  break_runtime();
+  const auto table = moru({"bench", model(), "--backend", "onnxruntime,reference", "--seconds", "0.02", "--batch", "1,2"}).output;
+  EXPECT_EQ(table.find("cannot be loaded"), table.rfind("cannot be loaded")) << table;
+  EXPECT_THAT(table, HasSubstr("\nnot here: backend onnxruntime: "));
+  EXPECT_THAT(table, testing::Not(HasSubstr("failed\n")));
+}
+
+TEST_F(MachineCommands, WeightsMayLieInAFileBesideTheModel) {
+  auto graph = model::parse_text(R"(graph "g" {
+  opset 13
+  input x: float32[1, 2]
+  init w = float32[2] {1.5, 2.5}
+  y = Add(x, w)
+  output y
+})")
+                   .value();
+  ASSERT_TRUE(model::infer_shapes(graph).has_value());
+  ASSERT_TRUE(model::save_onnx(graph, at("m.onnx"), {.opset = {}, .external_bytes = 8}).has_value());
+  ASSERT_TRUE(std::filesystem::exists(at("m.onnx.data")));
+  for (const char* backend : {"reference", "onnxruntime", "openvino", "litert"}) {
+    const auto run = json({"model", "run", at("m.onnx").string(), "--random", "1", "--backend", backend}, kDone);
+    EXPECT_EQ(run["outputs"][0]["shape"], Json::parse("[1, 2]")) << backend;
+  }
+  const auto rows = json({"bench", at("m.onnx").string(), "--backend", "onnxruntime,reference", "--seconds", "0.02"}, kDone);
+  EXPECT_EQ(rows[0]["ok"], true) << rows[0];
+}
+
 TEST_F(MachineCommands, BenchWritesATableAndAPage) {
   const auto run =
       moru({"bench", model(), "--backend", "reference", "--seconds", "0.02", "--seed", "5", "--html", at("page.html").string()});

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/noun.h"
+#include "cli/support/models.h"
 #include "core/json.h"
 #include "core/process.h"
 #include "core/text.h"
@@ -86,7 +87,7 @@ Result<std::shared_ptr<edge::LoadedModel>> load_bundle(const Options& options) {
 }
 
 Result<std::shared_ptr<edge::LoadedModel>> load_onnx(const Options& options) {
-  MORU_ASSIGN_OR_RETURN(const auto bytes, read_file(options.onnx));
+  MORU_ASSIGN_OR_RETURN(const auto bytes, backend_bytes(options.onnx));
   auto loaded = std::make_shared<edge::LoadedModel>();
   loaded->card.name = Path(options.onnx).stem().string();
   loaded->card.activation = options.activation;

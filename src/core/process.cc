@@ -210,29 +210,6 @@ Result<Process> Process::start_with_stdout(const ProcessOptions& options, int ou
   return Process(pid);
 }
 
-Result<Process> Process::start_copy(const std::function<void(int out)>& work, int* in) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("pipe for", "a copy of this process"));
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::close(ends[0]);
-    if (::getppid() == parent) work(ends[1]);
-    ::_exit(0);
-  }
-  const Error fork_error = errno_error("fork", "this process");
-  ::close(ends[1]);
-  if (pid > 0) {
-    *in = ends[0];
-    return Process(pid);
-  }
-  ::close(ends[0]);
-  return fail(fork_error);
-}
-
 Process::Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)), status_(other.status_) {}
 
 Process& Process::operator=(Process&& other) noexcept {

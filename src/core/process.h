@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,10 +45,6 @@ class Process {
   /// Returns when the child has become the program. Errors: kNotFound when there is no such program or folder, kIo
   /// when it cannot be started (its format, permissions).
   static Result<Process> start(const ProcessOptions& options);
-  /// A copy of this process that calls `work` and ends with exit code 0, for what may crash, hang or take all memory. What `work` writes
-  /// to the descriptor that it gets is read from `*in`, which the caller closes. Only while this process has one thread: the others'
-  /// locks would stay locked in the copy. Errors: kIo.
-  static Result<Process> start_copy(const std::function<void(int out)>& work, int* in);
   Process(Process&& other) noexcept;
   Process& operator=(Process&& other) noexcept;
   ~Process();

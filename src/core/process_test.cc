@@ -160,47 +160,6 @@ TEST(Process, SaysWhyItCouldNotStart) {
   EXPECT_THAT(nowhere.error().message, HasSubstr("none"));
 }
 
-std::string read_all(int fd) {
-  std::string text;
-  char byte = 0;
-  while (::read(fd, &byte, 1) == 1) text.push_back(byte);
-  ::close(fd);
-  return text;
-}
-
-TEST(ProcessCopy, CallsAFunctionAndEnds) {
-  int in = -1;
-  int here = 1;
-  auto copy = Process::start_copy(
-      [&](int out) {
-        here = 2;
-        [[maybe_unused]] const auto written = ::write(out, "done", 4);
-      },
-      &in);
-  ASSERT_TRUE(copy.has_value());
-  EXPECT_EQ(read_all(in), "done");
-  EXPECT_EQ(here, 1);
-  const auto status = copy->wait_for(10 * kSecond);
-  ASSERT_TRUE(status.has_value());
-  EXPECT_EQ(status->code, 0);
-}
-
-TEST(ProcessCopy, WhatEndsItLeavesThisOneAlone) {
-  int in = -1;
-  auto copy = Process::start_copy([](int) { ::raise(SIGKILL); }, &in);
-  ASSERT_TRUE(copy.has_value());
-  EXPECT_EQ(read_all(in), "");
-  EXPECT_EQ(copy->wait_for(10 * kSecond).value_or(ExitStatus{}).signal, SIGKILL);
-  auto endless = Process::start_copy(
-      [](int) {
-        while (true) ::pause();
-      },
-      &in);
-  ASSERT_TRUE(endless.has_value());
-  EXPECT_EQ(endless->stop().signal, SIGTERM);
-  ::close(in);
-}
-
 TEST(RunAndCapture, GivesOutputAndCode) {
   const auto captured = run_and_capture(shell("printf 'a\\nb'; exit 3"), 30 * kSecond);
   ASSERT_TRUE(captured.has_value());

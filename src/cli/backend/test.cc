@@ -7,9 +7,10 @@
 
 #include "cli/backend/verbs.h"
 #include "cli/support/models.h"
+#include "cli/support/workers.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "runtime/conformance/run_cases.h"
+#include "runtime/worker/run_cases.h"
 
 namespace moru::cli {
 namespace {
@@ -82,7 +83,7 @@ Outcome run_test(const Flags& flags) {
   std::vector<CaseResult> results;
   {
     Progress progress("test", cases.size());
-    MORU_ASSIGN_OR_RETURN(results, runtime::run_cases(cases, flags.name, options,
+    MORU_ASSIGN_OR_RETURN(results, runtime::run_cases(cases, flags.name, options, own_worker(),
                                                       [&](std::size_t done, std::string_view name) { progress.update(done, name); }));
   }
   print(cases, results, flags);

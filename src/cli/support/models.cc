@@ -16,6 +16,8 @@
 namespace moru::cli {
 namespace {
 
+/// Runs here as it stands in the file, in any format and with all that its reader knows. A session of that backend is another thing: it first
+/// makes the integer arithmetic of QDQ groups (docs/arithmetic.md) of an ONNX file's bytes, which a comparison of two files must not do.
 constexpr std::string_view kReference = "reference";
 
 Result<std::vector<runtime::Port>> input_ports(const model::Graph& graph) {
@@ -34,6 +36,7 @@ Result<std::vector<runtime::Port>> input_ports(const model::Graph& graph) {
 
 Result<std::string> backend_bytes(const Path& path, const model::LoadOptions& options) {
   MORU_ASSIGN_OR_RETURN(const model::FileFormat* format, model::format_of(path));
+  if (format->words == "onnx") return model::read_whole_onnx(path, {.max_memory_bytes = options.max_memory_bytes});
   if (!format->words.empty()) return read_file(path, options.max_memory_bytes);
   MORU_ASSIGN_OR_RETURN(const model::Graph graph, format->load(path, options));
   return model::words_of(graph) == "tflite" ? model::write_tflite(graph) : model::write_onnx(graph);

@@ -31,8 +31,8 @@ struct LoadFlags {
 void add_load_options(CLI::App& command, LoadFlags* flags);
 Result<model::LoadOptions> load_options(const LoadFlags& flags);
 
-/// What a backend loads: an ONNX or TFLite file's own bytes, or those that a graph's text would have as such a file. Errors: those of
-/// load_model() and write_onnx().
+/// What a backend loads: an ONNX or TFLite file's own bytes, with what lies in files beside it, or those that a graph's text would have as
+/// such a file. Errors: those of load_model() and write_onnx().
 Result<std::string> backend_bytes(const Path& path, const model::LoadOptions& options = {});
 
 /// --batch N and --dim NAME=N: numbers for extents that a model leaves open.

@@ -122,7 +122,7 @@ Result<BackendChoice> choose_backend(std::string_view text);
 
 /// Loads the bytes of an ONNX or TFLite file on a backend ("openvino", "onnxruntime:cuda"), converted first when the backend does not
 /// read its format. Errors: those of choose_backend(), of conversion and of load(); kInvalidArgument for threads, an unknown setting,
-/// or a device named twice.
+/// or a device named twice; kUnsupported for ONNX whose tensors lie in other files (model::read_whole_onnx() brings them in).
 Result<std::unique_ptr<Session>> load_session(std::string_view backend, std::string_view model, const SessionOptions& options = {});
 
 /// Where a backend's library may lie, best first: each folder of $MORU_BACKEND_PATH, $MORU_HOME/backends/NAME, and

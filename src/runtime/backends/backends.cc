@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "model/formats/onnx/onnx.h"
 #include "runtime/backends/backend.h"
 #include "runtime/backends/converted.h"
 #include "runtime/backends/model_bytes.h"
@@ -65,6 +66,8 @@ Result<std::unique_ptr<Session>> load_session(std::string_view backend, std::str
   }
   MORU_RETURN_IF_ERROR_IN(where, check_settings(*choice.backend, chosen));
   const std::string_view format = format_of_bytes(model);
+  // A library would look for the other file in whatever folder the program happens to be in.
+  if (format == "onnx") MORU_RETURN_IF_ERROR_IN("load model", model::check_whole_onnx(model));
   if (std::ranges::find(choice.backend->formats, format) != choice.backend->formats.end()) {
     return choice.backend->load({format, model}, chosen);
   }

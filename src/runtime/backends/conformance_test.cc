@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/files.h"
 #include "core/random.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
@@ -315,6 +316,17 @@ TEST_P(BackendTest, FlippedBytesNeverCrash) {
     refusals += load_session(GetParam(), bytes) ? 0 : 1;
   }
   EXPECT_GT(refusals, 0);
+}
+
+TEST_P(BackendTest, WeightsInAnotherFileAreRefusedAndTheFileIsNamed) {
+  const auto folder = TempFolder::create("backends").value();
+  ASSERT_TRUE(model::save_onnx(graph_of(float_net()), folder.path() / "m.onnx", {.opset = {}, .external_bytes = 8}).has_value());
+  const auto error = refused(read_file(folder.path() / "m.onnx").value());
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("found data in another file ('m.onnx.data'), expected it in the model; save the model with"));
+  const auto whole = model::read_whole_onnx(folder.path() / "m.onnx");
+  ASSERT_TRUE(whole.has_value()) << whole.error().message;
+  EXPECT_TRUE(load_session(GetParam(), *whole).has_value());
 }
 
 TEST_P(BackendTest, UnknownOpIsUnsupportedInTheBackendsWords) {

@@ -119,6 +119,9 @@ class Benchmark {
   Status prepare(Contestant& one) const {
     tell(0, fmt::format("loading on {}", one.row.backend));
     MORU_ASSIGN_OR_RETURN(one.worker, BackendWorker::start(options_.program, one.row.backend, options_.limit));
+    MORU_ASSIGN_OR_RETURN(const BackendInfo info, one.worker->info());
+    one.row.absent = !info.available;
+    if (one.row.absent) return fail(ErrorCode::kUnavailable, info.reason);
     MORU_ASSIGN_OR_RETURN(const Loaded loaded, one.worker->load(load_request(one.row.backend, one.row.threads, one.row.batch)));
     MORU_RETURN_IF_ERROR(one.worker->warm(kWarmUp));
     MORU_ASSIGN_OR_RETURN(const WorkerMemory memory, one.worker->memory());
@@ -163,11 +166,11 @@ class Benchmark {
 
   Status conclude(Contestant& one, const Expected& expected) const {
     one.row.latency = summarise(one.samples);
-    Verdict verdict{.nmse = {}, .ok = true, .reason = expected.reason};
+    Judgement verdict{.nmse = {}, .ok = true, .reason = expected.reason};
     if (!expected.seeds.empty()) {
       const auto parities = answers(one, expected);
       if (!parities && parities.error().code == ErrorCode::kCancelled) return fail(parities.error());
-      verdict = parities ? judge(*parities, quantised_) : Verdict{.nmse = {}, .ok = false, .reason = parities.error().message};
+      verdict = parities ? judge(*parities, quantised_) : Judgement{.nmse = {}, .ok = false, .reason = parities.error().message};
     }
     one.row.nmse = verdict.nmse;
     one.row.ok = verdict.ok;

@@ -48,6 +48,7 @@ struct BenchmarkRow {
   bool ok = false;                                   ///< it ran, and nothing speaks against its answers
   std::string reason = {};                           ///< why not; or what else to know
   std::optional<ErrorCode> code = {};                ///< of what kept it from running
+  bool absent = false;                               ///< the backend is not on this machine, and `reason` says how to get it
 };
 
 struct BenchmarkModel {
@@ -69,7 +70,9 @@ Json to_json(const BenchmarkRow& row);
 /// Errors: kInvalidArgument.
 Result<BenchmarkRow> read_row(const Json& json);
 
-/// A table for people, a line a row, with the reasons below.
+/// The reasons of what is absent, each once.
+std::vector<std::string> absences(const std::vector<BenchmarkRow>& rows);
+/// A table for people, a line a row that is not absent, with the reasons below; the absences stand at the end.
 std::string to_table(const std::vector<BenchmarkRow>& rows);
 
 }  // namespace moru::runtime

@@ -74,8 +74,9 @@ TEST_F(Benchmarks, ABackendThatCrashesOrHangsIsARow) {
   ASSERT_TRUE(crashed.has_value()) << crashed.error().message;
   EXPECT_FALSE((*crashed)[0].ok);
   EXPECT_FALSE((*crashed)[0].latency.has_value());
-  EXPECT_THAT((*crashed)[0].reason, HasSubstr("signal 11 (SIGSEGV) while loading the model"));
+  EXPECT_THAT((*crashed)[0].reason, HasSubstr("signal 11 (SIGSEGV) while loading its library"));
   EXPECT_EQ((*crashed)[0].code, ErrorCode::kUnavailable);
+  EXPECT_FALSE((*crashed)[0].absent);  // it is there, and does harm
   EXPECT_TRUE((*crashed)[1].ok);
   use_hostile("hang");
   auto patient = options({"onnxruntime"});
@@ -187,6 +188,17 @@ TEST(BenchmarkRows, TableNamesFiguresAndReasons) {
   EXPECT_THAT(table, HasSubstr("wrong: found another answer"));
   EXPECT_THAT(table, HasSubstr("failed\n"));
   EXPECT_THAT(table, HasSubstr("not here"));
+}
+
+TEST(BenchmarkRows, WhatIsAbsentIsToldOnceAndHasNoLine) {
+  auto other = full_row();
+  other.model = "b.onnx";
+  const BenchmarkRow absent{.model = "a.onnx", .backend = "qnn", .reason = "backend qnn: get it with x", .absent = true};
+  const auto table = to_table({full_row(), absent, other, absent});
+  EXPECT_THAT(table, testing::Not(HasSubstr("failed")));
+  EXPECT_THAT(table, testing::EndsWith("not here: backend qnn: get it with x\n"));
+  EXPECT_EQ(table.find("qnn"), table.rfind("backend qnn") + 8);
+  EXPECT_EQ(to_json(absent)["reason"], "backend qnn: get it with x");
 }
 
 }  // namespace

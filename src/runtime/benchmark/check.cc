@@ -28,8 +28,8 @@ Status add_answer(std::span<const model::Tensor> expected, std::span<const model
   return {};
 }
 
-Verdict judge(std::span<const Parity> parities, bool quantised) {
-  Verdict verdict{.nmse = 0.0, .ok = true, .reason = ""};
+Judgement judge(std::span<const Parity> parities, bool quantised) {
+  Judgement verdict{.nmse = 0.0, .ok = true, .reason = ""};
   for (const Parity& parity : parities) verdict.nmse = std::max(*verdict.nmse, parity.nmse);
   const double limit = quantised ? kQuantisedNmse : kFloatNmse;
   if (*verdict.nmse > limit) {

@@ -22,7 +22,7 @@ struct Expected {
   std::string reason;                               ///< why there are none
 };
 
-struct Verdict {
+struct Judgement {
   std::optional<double> nmse;  ///< the largest of any output
   bool ok = false;
   std::string reason;  ///< why not
@@ -35,7 +35,7 @@ Status add_answer(std::span<const model::Tensor> expected, std::span<const model
 /// Float models: NMSE of each output at most 1e-6. Quantised models, in which engines may differ by a step an op (docs/arithmetic.md):
 /// in 99 % of the samples of each output, what is largest is nearly the largest of the reference (Parity::near_agreements); and NMSE at
 /// most 0.1, which no engine reaches that has wrong weights, paddings or zero points.
-Verdict judge(std::span<const Parity> parities, bool quantised);
+Judgement judge(std::span<const Parity> parities, bool quantised);
 
 /// Whether the rules for quantised models hold: it has 8-bit arithmetic anywhere. Of a model that our readers refuse: no.
 bool is_quantised(const ModelBytes& model);

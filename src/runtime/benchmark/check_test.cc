@@ -16,7 +16,7 @@ namespace {
 using model::Tensor;
 using testing::HasSubstr;
 
-Verdict verdict_on(const Tensor& expected, const Tensor& found, bool quantised) {
+Judgement verdict_on(const Tensor& expected, const Tensor& found, bool quantised) {
   std::vector<Parity> parities;
   EXPECT_TRUE(add_answer(std::span(&expected, 1), std::span(&found, 1), &parities).has_value());
   return judge(parities, quantised);

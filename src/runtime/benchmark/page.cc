@@ -133,7 +133,9 @@ std::string table_of(const Rows& rows) {
   std::string html =
       "<div class=\"wide\"><table>\n<tr><th class=\"l\">backend</th><th class=\"l\">device</th><th>threads</th><th>batch</th><th>p50</th>"
       "<th>p90</th><th>p99</th><th>min</th><th>runs</th><th>load</th><th>memory</th><th>NMSE</th><th class=\"l\">answer</th></tr>\n";
-  for (const BenchmarkRow* row : rows) html += table_row(*row);
+  for (const BenchmarkRow* row : rows) {
+    if (!row->absent) html += table_row(*row);
+  }
   return html + "</table></div>\n";
 }
 
@@ -155,6 +157,7 @@ std::string to_page(const std::vector<BenchmarkRow>& rows, const PageFacts& fact
   for (const std::string& model : models) {
     html += fmt::format("<h2>{}</h2>\n", escape_html(model)) + plots_of(by_model[model]) + table_of(by_model[model]);
   }
+  for (const std::string& reason : absences(rows)) html += fmt::format("<p>Not here: {}</p>\n", escape_html(reason));
   return html +
          "<p style=\"margin-top:24px\">Memory is the peak over the process before the backend's library was loaded. NMSE is the distance "
          "from the reference's answers. The reference stands in the tables only, where there are others.</p>\n</body>\n</html>\n";

@@ -40,6 +40,13 @@ TEST(Page, SweepsAreLines) {
                           HasSubstr("Batches, 2 threads"), HasSubstr("a, 2 threads, batch 4")));
 }
 
+TEST(Page, WhatIsAbsentStandsBelowOnce) {
+  const BenchmarkRow absent{.model = "a.onnx", .backend = "qnn", .reason = "get <it>", .absent = true};
+  const auto page = to_page({row("a", 1, 1, 2000), absent, absent}, kFacts);
+  EXPECT_THAT(page, AllOf(HasSubstr("<p>Not here: get &lt;it&gt;</p>"), Not(HasSubstr(">qnn<")), Not(HasSubstr(">failed<"))));
+  EXPECT_EQ(page.find("Not here"), page.rfind("Not here"));
+}
+
 TEST(Page, WhatCouldNotRunIsInTheTable) {
   const auto page = to_page({{.model = "a.onnx", .backend = "tensorrt", .reason = "no GPU"}}, kFacts);
   EXPECT_THAT(page, AllOf(HasSubstr("tensorrt"), HasSubstr("no GPU"), HasSubstr("failed"), Not(HasSubstr("<svg"))));

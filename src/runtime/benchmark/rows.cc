@@ -113,6 +113,14 @@ Result<BenchmarkRow> read_row(const Json& json) {
   return row;
 }
 
+std::vector<std::string> absences(const std::vector<BenchmarkRow>& rows) {
+  std::vector<std::string> reasons;
+  for (const BenchmarkRow& row : rows) {
+    if (row.absent && std::ranges::find(reasons, row.reason) == reasons.end()) reasons.push_back(row.reason);
+  }
+  return reasons;
+}
+
 std::string to_table(const std::vector<BenchmarkRow>& rows) {
   std::size_t model_width = 5;
   std::size_t backend_width = 11;
@@ -124,9 +132,11 @@ std::string to_table(const std::vector<BenchmarkRow>& rows) {
       fmt::format("{:{}}  {:{}} {:>7} {:>6} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8}\n", "model", model_width, "backend",
                   backend_width, "threads", "batch", "p50", "p90", "p99", "min", "runs", "load ms", "memory", "nmse");
   for (const BenchmarkRow& row : rows) {
+    if (row.absent) continue;
     text += line(row, model_width, backend_width);
     if (!row.reason.empty()) text += fmt::format("{:{}}    {}\n", "", model_width, row.reason);
   }
+  for (const std::string& reason : absences(rows)) text += fmt::format("not here: {}\n", reason);
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/files.h"
+#include "model/formats/onnx/onnx.h"
 #include "model/formats/onnx/test_cases.h"
 #include "runtime/backends/backend.h"
 
@@ -15,7 +16,8 @@ namespace {
 /// Empty when every data set gives the right answer, else which one does not, and how.
 Result<std::string> check_case(const Path& folder, std::string_view backend, const CaseOptions& options) {
   MORU_ASSIGN_OR_RETURN(const model::Tolerance tolerance, model::tolerance_of(folder, options.tolerance));
-  MORU_ASSIGN_OR_RETURN(const std::string bytes, read_file(folder / "model.onnx", options.max_memory_bytes));
+  MORU_ASSIGN_OR_RETURN(const std::string bytes,
+                        model::read_whole_onnx(folder / "model.onnx", {.max_memory_bytes = options.max_memory_bytes}));
   MORU_ASSIGN_OR_RETURN(const auto session, load_session(backend, bytes, {.threads = options.threads}));
   MORU_ASSIGN_OR_RETURN(const auto paths, model::find_data_sets(folder));
   for (const Path& path : paths) {

@@ -59,6 +59,11 @@ Result<std::vector<model::Tensor>> BackendWorker::answer(std::uint64_t seed, Tim
   return outputs;
 }
 
+Result<CaseResult> BackendWorker::run_case(const CaseRequest& request) {
+  MORU_ASSIGN_OR_RETURN(const Json answer, worker_.request(to_json(backend_, request), "running the case", limit_));
+  return read_case_result(answer);
+}
+
 Result<WorkerMemory> BackendWorker::memory() {
   MORU_ASSIGN_OR_RETURN(const Json answer, worker_.request({{"do", "memory"}}, "reading its memory", limit_));
   return read_worker_memory(answer);

@@ -31,6 +31,7 @@ class BackendWorker {
   Result<std::vector<TimeNs>> run(const RunRequest& limits);
   /// The outputs to the inputs of `seed`. The other process is not trusted with what it writes.
   Result<std::vector<model::Tensor>> answer(std::uint64_t seed, TimeNs limit);
+  Result<CaseResult> run_case(const CaseRequest& request);
   Result<WorkerMemory> memory();
 
   void pause() { worker_.pause(); }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/worker/requests.h"
 
+#include <fmt/format.h>
+
 #include "core/json.h"
+#include "core/text.h"
 
 namespace moru::runtime {
 namespace {
@@ -109,6 +112,41 @@ Result<RunRequest> read_run(const Json& request) {
   MORU_ASSIGN_OR_RETURN(run.max_time, json_field<TimeNs>(request, "max_ns", kRequest));
   MORU_ASSIGN_OR_RETURN(run.max_runs, json_field<std::int64_t>(request, "max_runs", kRequest));
   return run;
+}
+
+Json to_json(std::string_view backend, const CaseRequest& request) {
+  const CaseOptions& options = request.options;
+  return {{"do", "case"},
+          {"backend", backend},
+          {"folder", request.folder.string()},
+          {"threads", options.threads},
+          {"max_memory_bytes", options.max_memory_bytes},
+          {"relative", options.tolerance.relative},
+          {"absolute", options.tolerance.absolute}};
+}
+
+Result<CaseRequest> read_case(const Json& request) {
+  CaseRequest read;
+  MORU_ASSIGN_OR_RETURN(read.folder, json_field<std::string>(request, "folder", kRequest));
+  MORU_ASSIGN_OR_RETURN(read.options.threads, json_field<int>(request, "threads", kRequest));
+  MORU_ASSIGN_OR_RETURN(read.options.max_memory_bytes, json_field<std::uint64_t>(request, "max_memory_bytes", kRequest));
+  MORU_ASSIGN_OR_RETURN(read.options.tolerance.relative, json_field<double>(request, "relative", kRequest));
+  MORU_ASSIGN_OR_RETURN(read.options.tolerance.absolute, json_field<double>(request, "absolute", kRequest));
+  return read;
+}
+
+Json to_json(const CaseResult& result) { return {{"result", to_string(result.verdict)}, {"reason", result.reason}}; }
+
+Result<CaseResult> read_case_result(const Json& answer) {
+  CaseResult result;
+  MORU_ASSIGN_OR_RETURN(result.reason, json_field<std::string>(answer, "reason", kAnswer));
+  MORU_ASSIGN_OR_RETURN(const auto name, json_field<std::string>(answer, "result", kAnswer));
+  for (const Verdict verdict : {Verdict::kPass, Verdict::kFail, Verdict::kUnsupported}) {
+    if (to_string(verdict) != name) continue;
+    result.verdict = verdict;
+    return result;
+  }
+  return fail(ErrorCode::kInternal, fmt::format("{}: found result {}, expected pass, fail or unsupported", kAnswer, in_quotes(name)));
 }
 
 Json to_json(const WorkerMemory& memory) { return {{"idle_bytes", memory.idle_bytes}, {"peak_bytes", memory.peak_bytes}}; }

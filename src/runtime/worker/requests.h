@@ -13,6 +13,7 @@
 #include "core/result.h"
 #include "model/inspect/summary.h"
 #include "runtime/backends/backend.h"
+#include "runtime/conformance/run_case.h"
 
 namespace moru::runtime {
 
@@ -52,6 +53,16 @@ Json to_json(std::string_view name, const RunRequest& request);
 Result<RunRequest> read_run(const Json& request);
 
 /// {"do": "answer", "seed", "folder"}: {"outputs": N}; the outputs to other inputs lie in the folder as 0.npy to N-1.npy.
+
+/// {"do": "case", ...}: a test case on a backend; {"result", "reason"}.
+struct CaseRequest {
+  Path folder;
+  CaseOptions options;
+};
+Json to_json(std::string_view backend, const CaseRequest& request);
+Result<CaseRequest> read_case(const Json& request);
+Json to_json(const CaseResult& result);
+Result<CaseResult> read_case_result(const Json& answer);
 
 /// {"do": "memory"}
 struct WorkerMemory {

@@ -10,6 +10,7 @@
 #include "model/formats/npy/npy.h"
 #include "runtime/measure/memory.h"
 #include "runtime/worker/channel.h"
+#include "runtime/worker/hosted_case.h"
 #include "runtime/worker/hosted_model.h"
 #include "runtime/worker/requests.h"
 
@@ -35,18 +36,24 @@ class Host {
     if (name == "info") return info(request);
     if (name == "load") return load(request);
     if (name == "try") return try_to_load(request);
+    if (name == "case") return test_case(request);
     if (name == "memory") return memory();
     if (!model_) return fail(ErrorCode::kInvalidArgument, fmt::format("request '{}': found no model, expected 'load' before it", name));
     if (name == "warm") return warm(request);
     if (name == "run") return run(request);
     if (name == "answer") return outputs(request);
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("found request '{}', expected info, load, try, warm, run, answer or memory", name));
+                fmt::format("found request '{}', expected info, load, try, warm, run, answer, case or memory", name));
   }
   static Result<Json> info(const Json& request) {
     MORU_ASSIGN_OR_RETURN(const auto name, json_field<std::string>(request, "backend", "request"));
     MORU_ASSIGN_OR_RETURN(const BackendChoice choice, choose_backend(name));
     return to_json(choice.backend->info());
+  }
+  static Result<Json> test_case(const Json& request) {
+    MORU_ASSIGN_OR_RETURN(const auto backend, json_field<std::string>(request, "backend", "request"));
+    MORU_ASSIGN_OR_RETURN(const CaseRequest wanted, read_case(request));
+    return to_json(run_hosted_case(backend, wanted));
   }
   Result<Json> load(const Json& request) {
     MORU_ASSIGN_OR_RETURN(const LoadRequest wanted, read_load(request));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "model/convert/rewrite.h"
@@ -208,6 +209,17 @@ Status expand(Rewrite& rewrite) {
 }
 
 /// One kind of a resize of the plane; scales are those of the sizes.
+/// TFLite knows only how many elements go in and come out; a scale that is rounded to whole ones means other places in between.
+bool is_exact(const Tensor* scales, std::span<const std::int64_t> x, std::span<const std::int64_t> y) {
+  if (scales == nullptr || scales->dtype() != DType::kFloat32 || scales->count() != std::ssize(x)) return true;
+  constexpr double kRounding = 1e-4;  // of a scale such as 1/3, which is a float, over some thousand elements
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double made = static_cast<double>(scales->data<float>()[i]) * static_cast<double>(x[i]);
+    if (std::abs(made - static_cast<double>(y[i])) > kRounding * std::max(1.0, made)) return false;
+  }
+  return true;
+}
+
 Status resize(Rewrite& rewrite) {
   MORU_ASSIGN_OR_RETURN(const std::string mode, string_attribute(rewrite.node, "mode", "nearest"));
   MORU_ASSIGN_OR_RETURN(const std::string pixels, string_attribute(rewrite.node, "coordinate_transformation_mode", "half_pixel"));
@@ -215,6 +227,10 @@ Status resize(Rewrite& rewrite) {
   MORU_ASSIGN_OR_RETURN(const Dims x, rewrite.dims(rewrite.input(0)));
   MORU_ASSIGN_OR_RETURN(const Dims y, rewrite.dims(rewrite.output()));
   if (x.size() != 4 || x[0] != y[0] || x[1] != y[1]) return rewrite.unsupported("a resize of other axes", "of a plane, [N, C, H, W]");
+  if (rewrite.has_input(2) && rewrite.constant(2) == nullptr && !rewrite.has_input(3)) {
+    return rewrite.unsupported("scales that are computed", "constants");
+  }
+  if (!is_exact(rewrite.constant(2), x, y)) return rewrite.unsupported("scales that make no whole extents", "ones that do");
   const bool whole = y[2] % x[2] == 0 && y[3] % x[3] == 0;
   Attributes attributes;
   const bool half = pixels == "half_pixel" || (pixels == "pytorch_half_pixel" && y[2] > 1 && y[3] > 1);

@@ -59,6 +59,7 @@ Status clip(Rewrite& rewrite) {
   if (low == 0 && high == HUGE_VALF) return as("RELU");
   if (rewrite.type(rewrite.output()).quantization)
     return rewrite.unsupported("a quantised Clip of other bounds", "0 to 6, -1 to 1 or 0 and up");
+  if (rewrite.type(rewrite.output()).dtype != DType::kFloat32) return rewrite.unsupported("a Clip of another type", "float32");
   const ValueId above = rewrite.value(rewrite.type(rewrite.output()));
   rewrite.add("MAXIMUM", {rewrite.input(0), rewrite.constant("low", Tensor::scalar(low))}, {above});
   rewrite.add("MINIMUM", {above, rewrite.constant("high", Tensor::scalar(high))}, {rewrite.output()});
@@ -136,6 +137,22 @@ Status pass_on(Rewrite& rewrite) {
   return {};
 }
 
+Status dropout(Rewrite& rewrite) {
+  if (rewrite.node.outputs.size() > 1 && rewrite.node.outputs[1] != kNoValue) {
+    return rewrite.unsupported("the output of a mask", "only the values");
+  }
+  const Tensor* training = rewrite.constant(2);
+  if (rewrite.has_input(2) && (training == nullptr || training->data<bool>()[0])) return rewrite.unsupported("training", "inference");
+  return pass_on(rewrite);
+}
+
+Status pow(Rewrite& rewrite) {
+  if (rewrite.type(rewrite.input(0)).dtype != rewrite.type(rewrite.input(1)).dtype) {
+    return rewrite.unsupported("a base and an exponent of two types", "one");
+  }
+  return same<"POW">(rewrite);
+}
+
 Status quantize(Rewrite& rewrite) {
   if (!rewrite.type(rewrite.output()).quantization) return rewrite.unsupported("scales that are computed, or of blocks", "constants");
   rewrite.add("QUANTIZE", {rewrite.input(0)}, {rewrite.output()});
@@ -159,7 +176,7 @@ constexpr Conversion kRows[] = {
     {"Cos", same<"COS">},
     {"DequantizeLinear", dequantize},
     {"Div", binary<"DIV">},
-    {"Dropout", pass_on},
+    {"Dropout", dropout},
     {"Elu", elu},
     {"Equal", same<"EQUAL">},
     {"Exp", same<"EXP">},
@@ -181,7 +198,7 @@ constexpr Conversion kRows[] = {
     {"Not", same<"LOGICAL_NOT">},
     {"Or", same<"LOGICAL_OR">},
     {"PRelu", p_relu},
-    {"Pow", same<"POW">},
+    {"Pow", pow},
     {"QuantizeLinear", quantize},
     {"Reciprocal", reciprocal},
     {"Relu", same<"RELU">},

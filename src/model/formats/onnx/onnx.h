@@ -30,6 +30,14 @@ Result<Graph> read_onnx(std::string_view bytes, std::string_view where, const Re
 /// the file may be replaced (by rename) but not cut short. Tensors in other files of the model's folder are mapped, too.
 Result<Graph> load_onnx(const Path& path, const ReadOptions& options = {});
 
+/// For programs that take a model as bytes: those of an ONNX file with what its tensors have in other files of its folder brought in, and
+/// nothing else changed; as they are when nothing lies elsewhere. Errors: those of reading, as far as they concern files; kUnsupported for
+/// more than protobuf takes.
+Result<std::string> read_whole_onnx(const Path& path, const ReadOptions& options = {});
+/// kUnsupported, naming the file, when a tensor lies in another file. What cannot be read is fine here. Cost: one walk over all that is
+/// no payload.
+Status check_whole_onnx(std::string_view bytes);
+
 /// Reads an untrusted ONNX tensor (a .pb file, as ONNX's test data come). Errors: kCorrupt, kUnsupported (type).
 Result<Tensor> read_onnx_tensor(std::string_view bytes, std::string_view where);
 

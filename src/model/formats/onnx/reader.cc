@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
 
 #include <memory>
 
@@ -18,8 +17,6 @@ using namespace onnx;
 
 constexpr std::int64_t kFirstIrVersionWithOpsets = 3;
 constexpr std::int64_t kMaxIrVersion = pb::IR_VERSION;
-/// The largest message that protobuf takes.
-constexpr std::uint64_t kMaxMessageBytes = 0x7FFFFFFF;
 
 std::unexpected<Error> corrupt(std::string message) { return fail(ErrorCode::kCorrupt, std::move(message)); }
 
@@ -29,18 +26,6 @@ Status check_model(const pb::ModelProto& model) {
     return fail(ErrorCode::kUnsupported, fmt::format("found IR version {}, expected 1 to {}", model.ir_version(), kMaxIrVersion));
   }
   return {};
-}
-
-template <class Proto>
-Status parse(const Skeleton& skeleton, Proto& proto) {
-  if (skeleton.bytes.size() > kMaxMessageBytes) {
-    return fail(ErrorCode::kUnsupported, fmt::format("found {} bytes beside the tensors, expected less than 2 GiB", skeleton.bytes.size()));
-  }
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(skeleton.bytes.data()),
-                                            static_cast<int>(skeleton.bytes.size()));
-  in.SetRecursionLimit(kMaxMessageDepth);
-  if (proto.ParseFromCodedStream(&in) && in.ConsumedEntireMessage()) return {};
-  return corrupt(fmt::format("found {} bytes that are not ONNX, expected ONNX's format", skeleton.bytes.size()));
 }
 
 /// Opsets and functions. Names are borrowed from the model.
@@ -87,7 +72,7 @@ Result<Graph> parse_model(const File& file, const ReadOptions& options) {
   ModelSource source;
   {
     MORU_ASSIGN_OR_RETURN(Skeleton skeleton, make_skeleton(file.bytes, MessageKind::kModel, budget));
-    MORU_RETURN_IF_ERROR(parse(skeleton, model));
+    MORU_RETURN_IF_ERROR(parse(skeleton.bytes, model));
     source.tensors = {std::move(skeleton.payloads), file.owner, file.external_files, &budget};
   }
   MORU_RETURN_IF_ERROR(check_model(model));
@@ -120,7 +105,7 @@ Result<Tensor> read_onnx_tensor(std::string_view bytes, std::string_view where) 
   ReadBudget budget(std::uint64_t{4} << 30U);
   MORU_ASSIGN_OR_RETURN_IN(where, Skeleton skeleton, make_skeleton(bytes, MessageKind::kTensor, budget));
   pb::TensorProto proto;
-  MORU_RETURN_IF_ERROR_IN(where, parse(skeleton, proto));
+  MORU_RETURN_IF_ERROR_IN(where, parse(skeleton.bytes, proto));
   const TensorSource source{std::move(skeleton.payloads), nullptr, nullptr, &budget};
   MORU_ASSIGN_OR_RETURN_IN(where, Tensor tensor, tensor_from_proto(proto, source));
   return tensor;

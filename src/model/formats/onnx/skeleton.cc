@@ -2,6 +2,8 @@
 #include "model/formats/onnx/skeleton.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/message_lite.h>
 
 #include <cstring>
 #include <optional>
@@ -255,6 +257,18 @@ Result<Skeleton> make_skeleton(std::string_view bytes, MessageKind kind, ReadBud
   MORU_ASSIGN_OR_RETURN(skeleton.bytes, parting.message(bytes, kind, 0));
   skeleton.payloads = parting.take_payloads();
   return skeleton;
+}
+
+Status parse(std::string_view bytes, google::protobuf::MessageLite& message) {
+  constexpr std::uint64_t kMostBytes = 0x7FFFFFFF;
+  constexpr int kMostMessageDepth = 300;  // a little more than make_skeleton() takes
+  if (bytes.size() > kMostBytes) {
+    return fail(ErrorCode::kUnsupported, fmt::format("found {} bytes beside the tensors, expected less than 2 GiB", bytes.size()));
+  }
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()));
+  in.SetRecursionLimit(kMostMessageDepth);
+  if (message.ParseFromCodedStream(&in) && in.ConsumedEntireMessage()) return {};
+  return fail(ErrorCode::kCorrupt, fmt::format("found {} bytes that are not ONNX, expected ONNX's format", bytes.size()));
 }
 
 }  // namespace moru::model::onnx

@@ -11,6 +11,10 @@
 #include "core/result.h"
 #include "model/formats/onnx/budget.h"
 
+namespace google::protobuf {
+class MessageLite;
+}
+
 namespace moru::model::onnx {
 
 /// The messages of onnx.proto that may hold tensors, at some depth.
@@ -40,7 +44,8 @@ struct Skeleton {
 /// all that is no payload.
 Result<Skeleton> make_skeleton(std::string_view bytes, MessageKind kind, ReadBudget& budget);
 
-/// Messages in one another in a skeleton that make_skeleton() has taken; for protobuf's limit.
-inline constexpr int kMaxMessageDepth = 300;
+/// Has protobuf read a message that make_skeleton() has taken: the skeleton, or the bytes that it was made of. Errors: kCorrupt,
+/// kUnsupported (more than protobuf takes).
+Status parse(std::string_view bytes, google::protobuf::MessageLite& message);
 
 }  // namespace moru::model::onnx

@@ -200,18 +200,7 @@ Result<Tensor> tensor_of_fields(const pb::TensorProto& proto, DType dtype, Dims 
 }
 
 Result<Tensor> tensor_of_file(const pb::TensorProto& proto, DType dtype, Dims dims, const TensorSource& source) {
-  std::map<std::string, std::string, std::less<>> entries;
-  for (const auto& entry : proto.external_data()) {
-    if (!entries.emplace(entry.key(), entry.value()).second)
-      return corrupt(fmt::format("external data: found {} twice, expected once", in_quotes(entry.key())));
-  }
-  if (source.external_files == nullptr) {
-    const auto location = entries.find("location");
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("found data in another file ({}), expected it in the model; save the model with its weights inside",
-                            location == entries.end() ? "an unnamed file" : in_quotes(location->second)));
-  }
-  MORU_ASSIGN_OR_RETURN(const ExternalPayload payload, source.external_files->locate(entries));
+  MORU_ASSIGN_OR_RETURN(const ExternalPayload payload, external_payload(proto, source.external_files));
   const std::string_view bytes(reinterpret_cast<const char*>(payload.bytes.data()), payload.bytes.size());
   return tensor_of_bytes(bytes, dtype, std::move(dims), payload.owner, source.budget);
 }
@@ -240,13 +229,25 @@ pb::TensorProto::DataType dtype_to_proto(DType dtype) {
   return it->second;
 }
 
+Result<ExternalPayload> external_payload(const pb::TensorProto& proto, ExternalFiles* files) {
+  std::map<std::string, std::string, std::less<>> entries;
+  for (const auto& entry : proto.external_data()) {
+    if (!entries.emplace(entry.key(), entry.value()).second)
+      return corrupt(fmt::format("external data: found {} twice, expected once", in_quotes(entry.key())));
+  }
+  if (files != nullptr) return files->locate(entries);
+  const auto location = entries.find("location");
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("found data in another file ({}), expected it in the model; save the model with its weights inside",
+                          location == entries.end() ? "an unnamed file" : in_quotes(location->second)));
+}
+
 Result<Tensor> tensor_from_proto(const pb::TensorProto& proto, const TensorSource& source) {
   if (proto.has_segment()) return fail(ErrorCode::kUnsupported, "found a segment of a tensor, expected a whole one");
   MORU_ASSIGN_OR_RETURN(const DType dtype, dtype_from_proto(proto.data_type()));
   MORU_ASSIGN_OR_RETURN(Dims dims, dims_from_proto(proto.dims()));
   MORU_RETURN_IF_ERROR(element_count(dims, dtype));
-  if (proto.data_location() == pb::TensorProto::EXTERNAL || proto.external_data_size() > 0)
-    return tensor_of_file(proto, dtype, std::move(dims), source);
+  if (is_external(proto)) return tensor_of_file(proto, dtype, std::move(dims), source);
   if (dtype == DType::kString) return tensor_of_strings(proto, std::move(dims));
   if (!proto.has_raw_data()) return tensor_of_fields(proto, dtype, std::move(dims), source);
   const std::string& raw = proto.raw_data();

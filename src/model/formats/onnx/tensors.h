@@ -33,6 +33,11 @@ struct TensorSource {
 Result<DType> dtype_from_proto(std::int32_t data_type);
 pb::TensorProto::DataType dtype_to_proto(DType dtype);
 
+inline bool is_external(const pb::TensorProto& proto) {
+  return proto.data_location() == pb::TensorProto::EXTERNAL || proto.external_data_size() > 0;
+}
+/// What such a tensor's numbers are. No files: kUnsupported.
+Result<ExternalPayload> external_payload(const pb::TensorProto& proto, ExternalFiles* files);
 /// Checks type, extents and the payload's size before it allocates. `proto` is of a skeleton.
 Result<Tensor> tensor_from_proto(const pb::TensorProto& proto, const TensorSource& source);
 /// A tensor of indices and the values there, as the dense tensor that it stands for.

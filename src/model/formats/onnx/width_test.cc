@@ -487,6 +487,62 @@ TEST_F(OnnxFile, TakesTensorsFromOtherFilesOfItsFolder) {
   EXPECT_THAT(graph->initializer(graph->find_value("w").value())->data<float>(), ElementsAre(1.5F, 2.5F));
 }
 
+TEST_F(OnnxFile, AsBytesItHasWhatLiesInOtherFiles) {
+  ASSERT_TRUE(load([](TensorProto&) {}).has_value());
+  const Path path = folder_.path() / "m.onnx";
+  const auto parts = check_whole_onnx(read_file(path).value());
+  ASSERT_FALSE(parts.has_value());
+  EXPECT_EQ(parts.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(parts.error().message, HasSubstr("tensor 'w': found data in another file ('w.bin'), expected it in the model"));
+  const auto whole = read_whole_onnx(path);
+  ASSERT_TRUE(whole.has_value()) << whole.error().message;
+  EXPECT_TRUE(check_whole_onnx(*whole).has_value());
+  EXPECT_EQ(to_text(read_onnx(*whole, "m").value()), to_text(load_onnx(path).value()));
+  // As it is: a whole file, and what is no model at all.
+  ASSERT_TRUE(write_file_atomic(path, *whole).has_value());
+  EXPECT_EQ(read_whole_onnx(path).value(), *whole);
+  ASSERT_TRUE(write_file_atomic(path, "no model").has_value());
+  EXPECT_EQ(read_whole_onnx(path).value(), "no model");
+}
+
+TEST_F(OnnxFile, AsBytesItTakesNothingFromElsewhereAndNoMoreThanAllowed) {
+  const auto error_of = [&](const std::function<void(TensorProto&)>& change, std::uint64_t most = 1U << 30U) {
+    (void)load(change);
+    const auto whole = read_whole_onnx(folder_.path() / "m.onnx", {.max_memory_bytes = most});
+    return whole ? "read" : whole.error().message;
+  };
+  const auto location = [](const std::string& value) {
+    return [value](TensorProto& tensor) { tensor.mutable_external_data(0)->set_value(value); };
+  };
+  EXPECT_THAT(error_of(location("../../etc/passwd")), HasSubstr("m.onnx: tensor 'w': external data: found location"));
+  EXPECT_THAT(error_of(location("gone")), HasSubstr("found no file 'gone'"));
+  ASSERT_TRUE(write_file_atomic(folder_.path() / "w.bin", std::string(1U << 20U, 'w')).has_value());
+  const auto all = [](TensorProto& tensor) { tensor.mutable_external_data()->RemoveLast(); };
+  EXPECT_EQ(error_of(all), "read");
+  EXPECT_THAT(error_of(all, 1U << 20U), HasSubstr("takes more than 1048576 bytes of memory"));
+}
+
+TEST_F(OnnxFile, AsBytesItHasWhatLiesBelowNodes) {
+  ASSERT_TRUE(load([](TensorProto&) {}).has_value());
+  ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(read_file(folder_.path() / "m.onnx").value()));
+  TensorProto weights = model.graph().initializer(0);
+  model.mutable_graph()->clear_initializer();
+  auto* node = model.mutable_graph()->mutable_node()->Add();
+  node->set_op_type("Constant");
+  node->add_output("w");
+  auto* value = node->add_attribute();
+  value->set_name("value");
+  value->set_type(onnx_pb::AttributeProto::TENSOR);
+  *value->mutable_t() = weights;
+  model.mutable_graph()->mutable_node()->SwapElements(0, 1);
+  ASSERT_TRUE(write_file_atomic(folder_.path() / "m.onnx", model.SerializeAsString()).has_value());
+  EXPECT_FALSE(check_whole_onnx(model.SerializeAsString()).has_value());
+  const auto graph = read_onnx(read_whole_onnx(folder_.path() / "m.onnx").value(), "m");
+  ASSERT_TRUE(graph.has_value()) << graph.error().message;
+  EXPECT_THAT(graph->initializer(graph->find_value("w").value())->data<float>(), ElementsAre(1.5F, 2.5F));
+}
+
 TEST_F(OnnxFile, OnlyFromItsFolder) {
   ASSERT_TRUE(make_folders(folder_.path() / "sub").has_value());
   const auto outside = TempFolder::create("outside").value();

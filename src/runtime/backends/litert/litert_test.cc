@@ -232,6 +232,7 @@ TEST_F(LiteRtTest, ScalesThatWouldEndTheProcessAreRefused) {
            {"SUB", "int8[4] quant {scales = [0.5], zero_points = [0], axis = 0}", "int8[4]", "int8[4]"},
            {"ADD", "int8[4] quant {scales = [8], zero_points = [0], axis = 0}", "int8[4] quant {scales = [8], zero_points = [0], axis = 0}",
             "int8[4] quant {scales = [0.000001], zero_points = [0], axis = 0}"},
+           {"MUL", "uint8[4]", "uint8[4]", "uint8[4]"},
            {"LESS", "int8[4] quant {scales = [2], zero_points = [0], axis = 0}",
             "int8[4] quant {scales = [0.5], zero_points = [0], axis = 0}", "bool[4]"}}) {
     const Error error = refused(

@@ -13,6 +13,7 @@ namespace {
 using model::DType;
 
 constexpr std::string_view kSums[] = {"ADD", "SUB", "SQUARED_DIFFERENCE"};
+constexpr std::string_view kProduct = "MUL";
 constexpr std::string_view kComparisons[] = {"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"};
 
 bool is_one_of(std::span<const std::string_view> ops, std::string_view op) { return std::ranges::find(ops, op) != ops.end(); }
@@ -32,22 +33,27 @@ bool sum_is_right(double a, double b, const model::ValueType& output) {
   return is_multiplier(a / twice) && is_multiplier(b / twice) && is_multiplier(twice / (shifted * scale_of(output)));
 }
 
+bool is_right(std::string_view op, const model::ValueType& a, const model::ValueType& b, const model::ValueType& output) {
+  if (op == kProduct) return scale_of(a) > 0 && scale_of(b) > 0 && scale_of(output) > 0;
+  if (is_one_of(kSums, op)) return sum_is_right(scale_of(a), scale_of(b), output);
+  return is_multiplier(scale_of(a)) && is_multiplier(scale_of(b));
+}
+
 }  // namespace
 
 Status check_scales(const model::Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const model::Node& node = graph.nodes()[i];
     const bool is_sum = is_one_of(kSums, node.op);
-    if (node.inputs.size() != 2 || node.outputs.size() != 1 || (!is_sum && !is_one_of(kComparisons, node.op))) continue;
+    const bool is_product = node.op == kProduct;
+    if (node.inputs.size() != 2 || node.outputs.size() != 1 || (!is_sum && !is_product && !is_one_of(kComparisons, node.op))) continue;
     if (std::ranges::count(node.inputs, model::kNoValue) > 0 || node.outputs[0] == model::kNoValue) continue;
     const model::ValueType& a = graph.value(node.inputs[0]).type;
     const model::ValueType& b = graph.value(node.inputs[1]).type;
     const model::ValueType& output = graph.value(node.outputs[0]).type;
     const bool is_plain = node.op == "ADD" && !a.quantization && !b.quantization;  // a sum of 16 bits can be one of integers
     const bool is_scaled = is_8_bit(a) || (is_sum && !is_plain && a.dtype == DType::kInt16);
-    if (!is_scaled) continue;
-    const bool right = is_sum ? sum_is_right(scale_of(a), scale_of(b), output) : is_multiplier(scale_of(a)) && is_multiplier(scale_of(b));
-    if (right) continue;
+    if (!is_scaled || is_right(node.op, a, b, output)) continue;
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{}: found scales {} and {}, to {}, expected ones that LiteRT's kernel can bring together",
                             model::describe(graph, i), scale_of(a), scale_of(b), scale_of(output)));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cases that are right, wrong, unsupported and hostile: each has its verdict, and none harms the others.
+#include "runtime/worker/run_cases.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +10,6 @@
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "model/ops/verify.h"
-#include "runtime/conformance/run_cases.h"
 
 namespace moru::runtime {
 namespace {
@@ -65,7 +66,7 @@ class Conformance : public testing::Test {
   std::vector<std::string> run(std::string_view backend, const CasesOptions& options = {}) {
     const auto cases = model::find_test_cases(folder_.path());
     EXPECT_TRUE(cases.has_value());
-    const auto results = run_cases(*cases, backend, options);
+    const auto results = run_cases(*cases, backend, options, {MORU_WORKER});
     EXPECT_TRUE(results.has_value()) << results.error().message;
     std::vector<std::string> lines;
     for (const CaseResult& one : results.value_or(std::vector<CaseResult>{})) {
@@ -151,17 +152,30 @@ TEST_F(Conformance, OneThatTakesTooLongOrTooMuchMemoryLeavesTheOthers) {
   write_double("d_right", {2, 4});
   const auto lines = run("reference", {.each = {.max_memory_bytes = 1'000'000'000}, .timeout = kSecond / 2});
   ASSERT_EQ(lines.size(), 4U);
-  EXPECT_THAT(lines[0], StartsWith("fail: found no answer after "));
+  EXPECT_THAT(lines[0], StartsWith("fail: backend reference: found no end of running the case after 500.00 ms"));
   EXPECT_EQ(lines[1], "pass: ");
   EXPECT_THAT(lines[2], StartsWith("fail: "));
   EXPECT_EQ(lines[3], "pass: ");
 }
 
+TEST_F(Conformance, ALibraryThatDoesHarmIsUnavailable) {
+  write_double("a_right", {2, 4});
+  const auto cases = model::find_test_cases(folder_.path());
+  for (const std::string_view kind : {"crash", "exit", "throw"}) {
+    ::setenv("MORU_BACKEND_PATH", fmt::format("{}/{}", MORU_HOSTILE, kind).c_str(), 1);
+    const auto results = run_cases(*cases, "onnxruntime", {}, {MORU_WORKER});
+    ::unsetenv("MORU_BACKEND_PATH");
+    ASSERT_FALSE(results.has_value()) << kind;
+    EXPECT_EQ(results.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(results.error().message, HasSubstr("loading its library"));
+  }
+}
+
 TEST_F(Conformance, UnknownBackendsAreNamed) {
-  const auto results = run_cases({}, "referenc", {});
+  const auto results = run_cases({}, "referenc", {}, {MORU_WORKER});
   ASSERT_FALSE(results.has_value());
   EXPECT_THAT(results.error().message, HasSubstr("did you mean 'reference'?"));
-  EXPECT_FALSE(run_cases({}, "reference", {.each = {.threads = 0}}).has_value());
+  EXPECT_FALSE(run_cases({}, "reference", {.each = {.threads = 0}}, {MORU_WORKER}).has_value());
 }
 
 }  // namespace
