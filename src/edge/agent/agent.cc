@@ -126,9 +126,8 @@ void Agent::Impl::make_deployer(ReleaseStore store) {
     http.cancelled = cancelled;
     return wire::http_download(identity.hub_url + deployment.url, to, deployment.size, http);
   };
-  const SessionLoader load = [](std::string_view bytes) { return runtime::load_session("onnxruntime", bytes); };
   BundlePolicy policy{.verify = make_verifier(identity.release_keys), .targets = model::machine_targets()};
-  deployer = std::make_unique<Deployer>(DeployerOptions{}, clock, std::move(store), slot, std::move(policy), fetch, load);
+  deployer = std::make_unique<Deployer>(DeployerOptions{}, clock, std::move(store), slot, std::move(policy), fetch, load_on_node);
 }
 
 Status Agent::Impl::start_stream(StreamSpec spec, const std::string& model) {

@@ -8,6 +8,9 @@
 #include "core/digest.h"
 #include "edge/agent/fake_model_for_test.h"
 #include "edge/agent/home.h"
+#include "model/formats/onnx/onnx.h"
+#include "model/graph/text.h"
+#include "runtime/backends/native/session.h"
 
 namespace moru::edge {
 namespace {
@@ -122,6 +125,21 @@ TEST_F(CandidateTest, WarmUpRefusesWhatIsNoProbability) {
   EXPECT_THAT(warm("nan").error().message, HasSubstr("expected finite values"));
   EXPECT_THAT(warm("nan", "softmax").error().message, HasSubstr("expected finite values"));
   EXPECT_THAT(warm("broken").error().message, HasSubstr("warm-up: fake: broken"));
+}
+
+std::string onnx_of(std::string_view text) { return model::write_onnx(model::parse_text(text).value()).value(); }
+
+TEST(LoadOnNode, TheNativeEngineIsFirst) {
+  const auto session = load_on_node(onnx_of(R"(graph "g" { opset 13 input x: float32[N, 2] y: float32[N, 2] = Relu(x) output y })"));
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_NE(dynamic_cast<runtime::native::NativeModel*>(session->get()), nullptr);
+}
+
+TEST(LoadOnNode, AnOpThatItDoesNotHaveGoesToOnnxRuntime) {
+  const auto session = load_on_node(onnx_of(R"(graph "g" { opset 13 input x: float32[2, 2] y: float32[] = Det(x) output y })"));
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(dynamic_cast<runtime::native::NativeModel*>(session->get()), nullptr);
+  EXPECT_FALSE(load_on_node("garbage"));
 }
 
 }  // namespace

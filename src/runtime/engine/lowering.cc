@@ -43,7 +43,7 @@ model::Dims logical_strides(const Stored& stored) {
 
 Lowering::Lowering(const model::Graph& graph, const kernels::Kernels& kernels)
     : graph_(graph),
-      plan_(new Plan()),
+      plan_(std::unique_ptr<Plan>(new Plan())),
       stored_(graph.value_count()),
       consumers_(graph.consumers()),
       is_output_(graph.value_count(), false),

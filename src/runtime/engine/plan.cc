@@ -5,22 +5,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "runtime/engine/arena.h"
 #include "runtime/engine/lowering.h"
 
 namespace moru::runtime::engine {
 
-void AlignedDelete::operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kAlignment)); }
-
 Result<AlignedBytes> allocate_aligned(std::size_t bytes) {
-  const std::size_t size = bytes + kernels::kSlack;
-  auto* memory = static_cast<std::byte*>(::operator new[](size, std::align_val_t(kAlignment), std::nothrow));
-  if (memory == nullptr) return fail(ErrorCode::kResourceExhausted, fmt::format("native engine: found no {} bytes of memory", size));
-  std::memset(memory, 0, size);
-  return AlignedBytes(memory);
+  const std::size_t size = (bytes + kernels::kSlack + kAlignment - 1) / kAlignment * kAlignment;
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, size)), std::free);
+  if (!memory) return fail(ErrorCode::kResourceExhausted, fmt::format("native engine: found no {} bytes of memory", size));
+  std::memset(memory.get(), 0, size);
+  return memory;
 }
 
 Result<std::shared_ptr<const Plan>> Plan::make(const model::Graph& graph, const kernels::Kernels& kernels) {

@@ -14,11 +14,8 @@
 
 namespace moru::runtime::engine {
 
-/// Memory that a step, a weight or a context owns: aligned to kAlignment.
-struct AlignedDelete {
-  void operator()(std::byte* memory) const;
-};
-using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+/// Memory that a plan or a context owns: aligned to kAlignment.
+using AlignedBytes = std::unique_ptr<std::byte, void (*)(void*)>;
 /// Zeroed; never null (kResourceExhausted when there is none).
 Result<AlignedBytes> allocate_aligned(std::size_t bytes);
 
@@ -81,7 +78,7 @@ class Context {
     bool is_input;
   };
   std::shared_ptr<const Plan> plan_;
-  AlignedBytes arena_;
+  AlignedBytes arena_{nullptr, nullptr};
   std::vector<std::byte*> buffers_;
   std::vector<CallersBuffer> callers_;
 };

@@ -15,6 +15,7 @@ namespace {
 using model::Graph;
 
 constexpr std::string_view kLoad = "load model";
+constexpr std::size_t kMostPlans = 4;
 
 /// Extents that have a name, or stand in an input, become numbers; what follows from them is inferred.
 Result<Graph> with_extents(const Graph& graph, std::span<const model::Dims> extents) {
@@ -82,22 +83,28 @@ bool NativeModel::has_open_extents() const {
 Status NativeModel::plan_for(std::vector<model::Dims> extents) {
   MORU_ASSIGN_OR_RETURN(const Graph bound, with_extents(graph_, extents));
   MORU_ASSIGN_OR_RETURN(auto plan, engine::Plan::make(bound, kernels_));
-  context_.reset();  // two at once would take twice the memory
-  MORU_ASSIGN_OR_RETURN(context_, engine::Context::make(std::move(plan)));
-  output_dims_.clear();
+  Planned planned{.extents = std::move(extents), .output_dims = {}, .context = nullptr};
+  MORU_ASSIGN_OR_RETURN(planned.context, engine::Context::make(std::move(plan)));
   for (const model::ValueId id : bound.outputs) {
     model::Dims dims;
     for (const model::Dim& dim : *bound.value(id).type.shape) dims.push_back(dim.value);
-    output_dims_.push_back(std::move(dims));
+    planned.output_dims.push_back(std::move(dims));
   }
-  extents_ = std::move(extents);
+  if (plans_.size() == kMostPlans) plans_.pop_back();
+  plans_.insert(plans_.begin(), std::move(planned));
   return {};
 }
 
 Status NativeModel::plan_for(std::span<const model::ConstTensorView> inputs) {
-  bool same = context_ != nullptr;
-  for (std::size_t i = 0; i < inputs.size(); ++i) same = same && std::ranges::equal(inputs[i].dims, extents_[i]);
-  if (same) return {};
+  const auto fits = [&](const Planned& planned) {
+    bool same = true;
+    for (std::size_t i = 0; i < inputs.size(); ++i) same = same && std::ranges::equal(inputs[i].dims, planned.extents[i]);
+    return same;
+  };
+  if (const auto found = std::ranges::find_if(plans_, fits); found != plans_.end()) {
+    std::rotate(plans_.begin(), found, found + 1);
+    return {};
+  }
   std::vector<model::Dims> extents;
   for (const auto& input : inputs) extents.emplace_back(input.dims.begin(), input.dims.end());
   MORU_RETURN_IF_ERROR_IN("run model", plan_for(std::move(extents)));
@@ -109,14 +116,15 @@ Status NativeModel::run(std::span<const model::ConstTensorView> inputs, std::spa
   MORU_RETURN_IF_ERROR(plan_for(inputs));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     // The ports may leave an extent open that the plan knows.
-    if (!std::ranges::equal(outputs[i].dims, output_dims_[i])) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("output '{}': found memory for {}, expected {}", outputs_[i].name,
-                                                           model::to_string(outputs[i].dims), model::to_string(output_dims_[i])));
+    if (!std::ranges::equal(outputs[i].dims, plans_.front().output_dims[i])) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("output '{}': found memory for {}, expected {}", outputs_[i].name, model::to_string(outputs[i].dims),
+                              model::to_string(plans_.front().output_dims[i])));
     }
     to_[i] = outputs[i].bytes.data();
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) from_[i] = inputs[i].bytes.data();
-  context_->run(from_, to_);
+  plans_.front().context->run(from_, to_);
   return {};
 }
 
@@ -128,7 +136,7 @@ Result<std::vector<model::Tensor>> NativeModel::run_once(std::span<const model::
   std::vector<model::Tensor> made;
   std::vector<model::TensorView> to;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(outputs_[i].dtype, output_dims_[i]));
+    MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(outputs_[i].dtype, plans_.front().output_dims[i]));
     made.push_back(std::move(tensor));
   }
   for (auto& tensor : made) to.push_back(tensor.mutable_view());

@@ -9,8 +9,9 @@
 
 namespace moru::runtime::native {
 
-/// A model on our own engine. It is planned for one set of extents at a time: load() takes 1 for each open one, if the model can have
-/// that; a run with others than the last plans anew, which allocates and takes as long as loading. A run with the same allocates nothing.
+/// A model on our own engine. It is planned for the extents of its inputs: load() takes 1 for each open one, if the model can have that; a
+/// run with others plans anew, which allocates and takes as long as loading. The last few plans are kept (a batch may come in several
+/// sizes), and a run with theirs allocates nothing.
 class NativeModel final : public Session {
  public:
   /// `graph` in ONNX's words. Errors: kUnsupported with the node's name, and those of chosen_isa().
@@ -21,11 +22,12 @@ class NativeModel final : public Session {
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
   /// For what looks inside: the plan of the extents of the last run, with its memory; null before the first where load() could not plan.
-  engine::Context* context() { return context_.get(); }
+  engine::Context* context() { return plans_.empty() ? nullptr : plans_.front().context.get(); }
 
  private:
   NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);
   bool has_open_extents() const;
+  /// Makes it the first of plans_.
   Status plan_for(std::vector<model::Dims> extents);
   Status plan_for(std::span<const model::ConstTensorView> inputs);
 
@@ -34,9 +36,12 @@ class NativeModel final : public Session {
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
   PortChecker checker_;
-  std::vector<model::Dims> extents_;      ///< of the inputs of the plan
-  std::vector<model::Dims> output_dims_;  ///< of its outputs
-  std::unique_ptr<engine::Context> context_;
+  struct Planned {
+    std::vector<model::Dims> extents;  ///< of the inputs
+    std::vector<model::Dims> output_dims;
+    std::unique_ptr<engine::Context> context;
+  };
+  std::vector<Planned> plans_;  ///< the last one used first
   std::vector<const std::byte*> from_;
   std::vector<std::byte*> to_;
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each ISA's file includes this one time; the compiler moves blocks in its widest registers.
+#pragma once
+
 #include "runtime/kernels/gather/gather.h"
 
 namespace moru::kernels {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops of map.h, plain enough for the compiler to make vectors of them. Each ISA's file includes this one time.
+#pragma once
+
 #include "runtime/kernels/map/map.h"
 #include "runtime/kernels/round.h"
 
