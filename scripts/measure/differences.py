@@ -7,10 +7,11 @@ import re
 
 from measure import agreement
 from measure.models import run
-from measure.page import ROOT, machine, replace_section
+from measure.page import ROOT, machine, markers, replace_section
 
 CASES = pathlib.Path("/usr/share/libonnx-testdata/data/node")
 PAGE = ROOT / "docs" / "backends.md"
+BEGIN, END = markers("measure_backends")
 # Their right answers are random numbers, which only the library that made the tests can draw again.
 RANDOM = ("Bernoulli", "Dropout")
 # What the tests' names begin with where that is not an op's name.
@@ -151,10 +152,10 @@ def lines(moru, here, cases, answers):
 def write_first_half(moru):
     """What needs no measuring: all in front of the section."""
     _, first, _ = run(moru, "backends", "--markdown")
-    text = PAGE.read_text() if PAGE.exists() else ""
-    PAGE.write_text(first + text[text.index("<!-- begin: ") :] if "<!-- begin: " in text else first)
+    text = PAGE.read_text() if BEGIN in PAGE.read_text() else f"{BEGIN}\n{END}\n"
+    PAGE.write_text(first + text[text.index(BEGIN) :])
 
 
 def write(moru, page):
     write_first_half(moru)
-    replace_section(PAGE, "measure_backends", "Measured", page)
+    replace_section(PAGE, "measure_backends", page)

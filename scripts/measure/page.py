@@ -25,19 +25,21 @@ def machine():
     return f"{cpu()}, {os.cpu_count()} cores"
 
 
-def replace_section(page, script, title, lines):
-    """Puts the lines between the script's markers; a page without them gets a section of that title at its end."""
-    begin, end = f"<!-- begin: scripts/{script} -->", f"<!-- end: scripts/{script} -->"
-    section = "\n".join([begin, "", *lines, "", end])
+def markers(script):
+    return f"<!-- begin: scripts/{script} -->", f"<!-- end: scripts/{script} -->"
+
+
+def replace_section(page, script, lines):
+    """Puts the lines between the script's markers."""
+    begin, end = markers(script)
     text = page.read_text()
-    if begin in text:
-        text = text[: text.index(begin)] + section + text[text.index(end) + len(end) :]
-    else:
-        text += f"\n## {title}\n\n{section}\n"
-    page.write_text(text)
+    page.write_text(text[: text.index(begin)] + "\n".join([begin, "", *lines, "", end]) + text[text.index(end) + len(end) :])
 
 
 def write_rows(script, title, rows):
-    """The section of docs/measurements.md."""
+    """The section of docs/measurements.md; one that is not there yet comes to its end."""
+    begin, end = markers(script)
+    if begin not in MEASUREMENTS.read_text():
+        MEASUREMENTS.write_text(MEASUREMENTS.read_text() + f"\n## {title}\n\n{begin}\n{end}\n")
     head = f"Measured on: {machine()}."
-    replace_section(MEASUREMENTS, script, title, [head, "", "| what | at least | measured | |", "|---|---|---|---|", *rows])
+    replace_section(MEASUREMENTS, script, [head, "", "| what | at least | measured | |", "|---|---|---|---|", *rows])

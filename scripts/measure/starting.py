@@ -91,5 +91,5 @@ def broken_libraries(build, model):
         cases += [("onnxruntime", f"a library that does harm at load ({kind})", build / "lib" / "hostile" / kind) for kind in HOSTILE]
         for backend, what, path in cases:
             said, fine = asked(program, model, folder, backend, path)
-            text = "; ".join(said).replace(str(folder), "").replace(str(build), "").replace("|", "\\|")
+            text = "; ".join(said).replace(f"{folder}/home", "$MORU_HOME").replace(str(folder), "").replace(str(build), "").replace("|", "\\|")
             yield f"{backend}: {what}: `moru doctor` and `moru bench`", "one sentence; `moru` goes on", text, fine

@@ -44,7 +44,7 @@ std::string backends_page() {
       "exactly\n"
       "this version.\n\n"
       "## Settings\n\nA device is chosen with the name (`openvino:gpu.0`); threads are for every backend. What only one has:\n\n"
-      "| backend | setting | what it does |\n|---|---|---|\n{}\n",
+      "| backend | setting | what it does |\n|---|---|---|\n{}\n## Measured\n\n",
       backends, settings);
 }
 

@@ -47,18 +47,30 @@ struct Side {
   }
 };
 
-/// How much longer ours took, of each round of four turns. A round as a whole: by turns alone the two kinds of turn, warm and cold, would
-/// stand side by side. Rounds in which somebody else had the processor are left out.
-std::vector<double> differences(const Side& ours, const Side& theirs) {
-  constexpr double kQuiet = 1.25;  // of the fast turns; a turn that is preempted takes a time slice more
+/// Which turns of one kind (each second of a side: cold after the other side, or warm after itself) nobody else had the processor in.
+std::vector<bool> quiet_turns(const std::vector<double>& blocks) {
+  constexpr double kQuiet = 1.25;  // of the fast ones; a turn that is preempted takes a time slice more
   constexpr double kFast = 0.1;    // what share of them: the fastest alone may be luck
-  const double most_ours = kQuiet * quantile(ours.blocks, kFast);
-  const double most_theirs = kQuiet * quantile(theirs.blocks, kFast);
+  std::vector<bool> quiet(blocks.size());
+  for (const std::size_t kind : {0U, 1U}) {
+    std::vector<double> alike;
+    for (std::size_t i = kind; i < blocks.size(); i += 2) alike.push_back(blocks[i]);
+    if (alike.empty()) continue;
+    const double most = kQuiet * quantile(std::move(alike), kFast);
+    for (std::size_t i = kind; i < blocks.size(); i += 2) quiet[i] = blocks[i] <= most;
+  }
+  return quiet;
+}
+
+/// How much longer ours took, of each round of four turns that nobody disturbed. A round as a whole: by turns alone the two kinds of turn,
+/// warm and cold, would stand side by side.
+std::vector<double> differences(const Side& ours, const Side& theirs) {
+  const auto ours_quiet = quiet_turns(ours.blocks);
+  const auto theirs_quiet = quiet_turns(theirs.blocks);
   std::vector<double> all;
   for (std::size_t i = 0; i + 1 < ours.blocks.size(); i += 2) {
-    const auto [a, b] = std::pair(ours.blocks[i], ours.blocks[i + 1]);
-    const auto [c, d] = std::pair(theirs.blocks[i], theirs.blocks[i + 1]);
-    if (std::max(a, b) <= most_ours && std::max(c, d) <= most_theirs) all.push_back((a + b - c - d) / 2);
+    if (!ours_quiet[i] || !ours_quiet[i + 1] || !theirs_quiet[i] || !theirs_quiet[i + 1]) continue;
+    all.push_back((ours.blocks[i] + ours.blocks[i + 1] - theirs.blocks[i] - theirs.blocks[i + 1]) / 2);
   }
   return all;
 }
