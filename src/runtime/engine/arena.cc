@@ -17,7 +17,9 @@ ArenaPlan plan_arena(std::span<const Lifetime> lifetimes) {
   ArenaPlan plan{std::vector<std::size_t>(lifetimes.size(), 0), 0};
   std::vector<std::size_t> order(lifetimes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    return lifetimes[a].bytes != lifetimes[b].bytes ? lifetimes[a].bytes > lifetimes[b].bytes : a < b;
+  });
   std::vector<std::size_t> placed;  // by offset
   for (const std::size_t i : order) {
     std::size_t offset = 0;
