@@ -71,6 +71,7 @@ Result<std::unique_ptr<Session>> NativeModel::load(Graph graph) {
   // Extents of 1 may be too small for a window: then the first run plans.
   const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && session->has_open_extents();
   if (!planned && !later) return fail(planned.error().in(kLoad));
+  if (!session->has_open_extents()) session->graph_ = {};  // never planned anew; the plan has weights of its own
   return session;
 }
 
@@ -134,6 +135,19 @@ Result<std::vector<model::Tensor>> NativeModel::run_once(std::span<const model::
   for (auto& tensor : made) to.push_back(tensor.mutable_view());
   MORU_RETURN_IF_ERROR(run(from, to));
   return made;
+}
+
+Result<std::vector<model::Dims>> NativeModel::prepare(std::span<const model::Dims> inputs) {
+  MORU_RETURN_IF_ERROR(checker_.check_inputs(inputs));
+  if (context_ == nullptr || !std::ranges::equal(inputs, extents_)) {
+    MORU_RETURN_IF_ERROR_IN("plan model", plan_for(std::vector(inputs.begin(), inputs.end())));
+  }
+  return output_dims_;
+}
+
+std::optional<MemoryNeed> NativeModel::memory() const {
+  if (context_ == nullptr) return std::nullopt;
+  return MemoryNeed{.weight_bytes = context_->plan().weight_bytes(), .arena_bytes = context_->plan().arena_bytes()};
 }
 
 }  // namespace moru::runtime::native

@@ -20,6 +20,8 @@ class NativeModel final : public Session {
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
+  Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs) override;
+  std::optional<MemoryNeed> memory() const override;
   /// For what looks inside: the plan of the extents of the last run, with its memory; null before the first where load() could not plan.
   engine::Context* context() { return context_.get(); }
 
