@@ -2,12 +2,14 @@
 // The edge of the library: what comes from the caller is checked, what fails becomes a code and a message, and nothing is thrown across.
 #include <moru/c.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "api/session.h"
@@ -60,8 +62,8 @@ moru_code guarded(moru_error* error, Work work) noexcept {
   }
 }
 
-Status check_given(const void* pointer, std::string_view function, std::string_view what) {
-  if (pointer != nullptr) return {};
+Status check_given(bool given, std::string_view function, std::string_view what) {
+  if (given) return {};
   return fail(ErrorCode::kInvalidArgument, std::string(function) + ": found a null pointer, expected " + std::string(what));
 }
 
@@ -89,10 +91,10 @@ Result<moru_session*> load(std::string_view model, const moru_options* given) {
   runtime::SessionOptions options;
   if (known.threads != 0) options.threads = known.threads;
   if (known.device != nullptr) options.device = known.device;
-  if (known.setting_count > 0) MORU_RETURN_IF_ERROR(check_given(known.settings, "options", "settings"));
+  if (known.setting_count > 0) MORU_RETURN_IF_ERROR(check_given(known.settings != nullptr, "options", "settings"));
   for (const moru_setting& setting : std::span(known.settings, known.setting_count)) {
-    MORU_RETURN_IF_ERROR(check_given(setting.name, "options", "a setting's name"));
-    MORU_RETURN_IF_ERROR(check_given(setting.value, "options", "a setting's value"));
+    MORU_RETURN_IF_ERROR(check_given(setting.name != nullptr, "options", "a setting's name"));
+    MORU_RETURN_IF_ERROR(check_given(setting.value != nullptr, "options", "a setting's value"));
     options.settings[setting.name] = setting.value;
   }
   MORU_ASSIGN_OR_RETURN(auto session, runtime::load_session(known.backend != nullptr ? known.backend : "native", model, options));
@@ -123,9 +125,9 @@ const char* moru_dtype_name(moru_dtype dtype) {
 
 moru_code moru_load_file(const char* path, const moru_options* options, moru_session** session, moru_error* error) {
   return api::guarded(error, [&]() -> Status {
-    MORU_RETURN_IF_ERROR(api::check_given(session, "moru_load_file", "a place for the session"));
+    MORU_RETURN_IF_ERROR(api::check_given(session != nullptr, "moru_load_file", "a place for the session"));
     *session = nullptr;
-    MORU_RETURN_IF_ERROR(api::check_given(path, "moru_load_file", "a path"));
+    MORU_RETURN_IF_ERROR(api::check_given(path != nullptr, "moru_load_file", "a path"));
     MORU_ASSIGN_OR_RETURN(const std::string model, moru::read_file(path));
     MORU_ASSIGN_OR_RETURN(*session, api::load(model, options));
     return {};
@@ -134,9 +136,9 @@ moru_code moru_load_file(const char* path, const moru_options* options, moru_ses
 
 moru_code moru_load_bytes(const void* bytes, size_t size_bytes, const moru_options* options, moru_session** session, moru_error* error) {
   return api::guarded(error, [&]() -> Status {
-    MORU_RETURN_IF_ERROR(api::check_given(session, "moru_load_bytes", "a place for the session"));
+    MORU_RETURN_IF_ERROR(api::check_given(session != nullptr, "moru_load_bytes", "a place for the session"));
     *session = nullptr;
-    MORU_RETURN_IF_ERROR(api::check_given(bytes, "moru_load_bytes", "a model"));
+    MORU_RETURN_IF_ERROR(api::check_given(bytes != nullptr, "moru_load_bytes", "a model"));
     MORU_ASSIGN_OR_RETURN(*session, api::load({static_cast<const char*>(bytes), size_bytes}, options));
     return {};
   });
@@ -157,8 +159,8 @@ const moru_port* moru_output(const moru_session* session, size_t index) {
 
 moru_code moru_bind(moru_session* session, const moru_shape* inputs, size_t input_count, moru_error* error) {
   return api::guarded(error, [&]() -> Status {
-    MORU_RETURN_IF_ERROR(api::check_given(session, "moru_bind", "a session"));
-    if (input_count > 0) MORU_RETURN_IF_ERROR(api::check_given(inputs, "moru_bind", "shapes"));
+    MORU_RETURN_IF_ERROR(api::check_given(session != nullptr, "moru_bind", "a session"));
+    if (input_count > 0) MORU_RETURN_IF_ERROR(api::check_given(inputs != nullptr, "moru_bind", "shapes"));
     MORU_RETURN_IF_ERROR_IN("bind", session->bound.bind(std::span(inputs, input_count)));
     return {};
   });
@@ -169,9 +171,9 @@ const moru_memory* moru_memory_need(const moru_session* session) { return sessio
 moru_code moru_run(moru_session* session, const moru_const_buffer* inputs, size_t input_count, const moru_buffer* outputs,
                    size_t output_count, moru_error* error) {
   return api::guarded(error, [&]() -> Status {
-    MORU_RETURN_IF_ERROR(api::check_given(session, "moru_run", "a session"));
-    if (input_count > 0) MORU_RETURN_IF_ERROR(api::check_given(inputs, "moru_run", "inputs"));
-    if (output_count > 0) MORU_RETURN_IF_ERROR(api::check_given(outputs, "moru_run", "outputs"));
+    MORU_RETURN_IF_ERROR(api::check_given(session != nullptr, "moru_run", "a session"));
+    if (input_count > 0) MORU_RETURN_IF_ERROR(api::check_given(inputs != nullptr, "moru_run", "inputs"));
+    if (output_count > 0) MORU_RETURN_IF_ERROR(api::check_given(outputs != nullptr, "moru_run", "outputs"));
     return session->bound.run({inputs, input_count}, {outputs, output_count});
   });
 }

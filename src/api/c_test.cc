@@ -31,7 +31,7 @@ std::atomic<std::int64_t> allocations = 0;
 
 #if !MORU_SANITIZED
 extern "C" {
-void* __libc_malloc(size_t size);
+void* __libc_malloc(size_t size);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming): glibc's own
 [[gnu::visibility("default")]] void* malloc(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   return __libc_malloc(size);
