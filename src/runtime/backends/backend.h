@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,12 @@ struct Port {
   model::SymbolicShape shape;
 };
 
+/// What a session holds for as long as it lives, beside what its backend takes for itself.
+struct MemoryNeed {
+  std::uint64_t weight_bytes = 0;  ///< as the backend keeps them
+  std::uint64_t arena_bytes = 0;   ///< for what lies between the layers
+};
+
 /// A loaded model. Threads: one call at a time; may move between threads. Nothing here throws, prints, or keeps a caller's memory in
 /// use when a call is over.
 class Session {
@@ -79,6 +86,11 @@ class Session {
   /// One inference for callers who do not mind allocation: makes the outputs. Here by the extents that the inputs bind, so that an
   /// output whose shape only the run decides is kUnsupported; a backend that can do better overrides it.
   virtual Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs);
+  /// The shapes of the outputs for inputs of these shapes. A backend that plans by shape plans now, so that the next run need not. Errors:
+  /// kInvalidArgument for shapes that do not fit the ports; kUnsupported for an output whose shape only a run decides.
+  virtual Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs);
+  /// For the shapes of the last load, prepare() or run(); none where the backend cannot tell.
+  virtual std::optional<MemoryNeed> memory() const { return std::nullopt; }
 };
 
 /// A model as a file has it: "onnx" or "tflite", borrowed.

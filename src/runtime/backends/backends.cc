@@ -92,6 +92,10 @@ Result<std::vector<model::Tensor>> Session::run_once(std::span<const model::Tens
   return made;
 }
 
+Result<std::vector<model::Dims>> Session::prepare(std::span<const model::Dims> inputs) {
+  return PortChecker(this->inputs(), this->outputs()).output_dims(inputs);
+}
+
 Result<std::string> find_backend_library(std::string_view backend, std::string_view file) {
   std::vector<Path> folders;
   if (const char* listed = std::getenv("MORU_BACKEND_PATH"); listed != nullptr) {

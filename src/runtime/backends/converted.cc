@@ -44,4 +44,9 @@ Result<std::vector<model::Tensor>> ConvertedModel::run_once(std::span<const mode
   return session_->run_once(inputs);
 }
 
+Result<std::vector<model::Dims>> ConvertedModel::prepare(std::span<const model::Dims> inputs) {
+  MORU_RETURN_IF_ERROR(checker_.check_inputs(inputs));
+  return session_->prepare(inputs);
+}
+
 }  // namespace moru::runtime

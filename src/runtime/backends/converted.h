@@ -19,6 +19,8 @@ class ConvertedModel final : public Session {
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
+  Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs) override;
+  std::optional<MemoryNeed> memory() const override { return session_->memory(); }
 
  private:
   ConvertedModel(std::unique_ptr<Session> session, std::vector<Port> inputs, std::vector<Port> outputs);

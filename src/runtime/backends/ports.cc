@@ -36,7 +36,7 @@ Status PortChecker::check_count(const char* role, std::size_t found, std::size_t
   return fail(ErrorCode::kInvalidArgument, fmt::format("run: found {} {}s, expected {}", found, role, expected));
 }
 
-Status PortChecker::check_one(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims, std::size_t bytes) {
+Status PortChecker::check_shape(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims) {
   const auto wrong = [&](std::string_view why) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} '{}': found {} {}, expected {} {}{}", rule.role, rule.port.name, to_string(dtype), model::to_string(dims),
@@ -52,6 +52,11 @@ Status PortChecker::check_one(const Rule& rule, model::DType dtype, std::span<co
       return wrong(fmt::format(" with {} = {}", symbols_[static_cast<std::size_t>(extent.symbol)], bound));
     bound = dims[i];
   }
+  return {};
+}
+
+Status PortChecker::check_one(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims, std::size_t bytes) {
+  MORU_RETURN_IF_ERROR(check_shape(rule, dtype, dims));
   const auto count = model::element_count(dims, dtype);
   if (!count) return fail(count.error().in(rule.port.name));
   const auto needed = model::bytes_for(dtype, *count);
@@ -71,6 +76,18 @@ Status PortChecker::check_inputs(std::span<const ConstTensorView> inputs) {
   return {};
 }
 
+Status PortChecker::check_inputs(std::span<const Dims> inputs) {
+  std::fill(bound_.begin(), bound_.end(), -1);
+  MORU_RETURN_IF_ERROR(check_count("input", inputs.size(), inputs_.size()));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    MORU_RETURN_IF_ERROR(check_shape(inputs_[i], inputs_[i].port.dtype, inputs[i]));
+    if (const auto count = model::element_count(inputs[i], inputs_[i].port.dtype); !count) {
+      return fail(count.error().in(inputs_[i].port.name));
+    }
+  }
+  return {};
+}
+
 Status PortChecker::check(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {
   MORU_RETURN_IF_ERROR(check_inputs(inputs));
   MORU_RETURN_IF_ERROR(check_count("output", outputs.size(), outputs_.size()));
@@ -82,6 +99,15 @@ Status PortChecker::check(std::span<const ConstTensorView> inputs, std::span<con
 
 Result<std::vector<Dims>> PortChecker::output_dims(std::span<const ConstTensorView> inputs) {
   MORU_RETURN_IF_ERROR(check_inputs(inputs));
+  return bound_outputs();
+}
+
+Result<std::vector<Dims>> PortChecker::output_dims(std::span<const Dims> inputs) {
+  MORU_RETURN_IF_ERROR(check_inputs(inputs));
+  return bound_outputs();
+}
+
+Result<std::vector<Dims>> PortChecker::bound_outputs() const {
   std::vector<Dims> all;
   for (const auto& rule : outputs_) {
     Dims dims;

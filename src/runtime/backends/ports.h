@@ -20,9 +20,12 @@ class PortChecker {
   Status check(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs);
   /// The same for inputs alone.
   Status check_inputs(std::span<const model::ConstTensorView> inputs);
+  /// The same before there is any memory: their extents.
+  Status check_inputs(std::span<const model::Dims> inputs);
   /// check_inputs(), then the shapes that the outputs must have. kUnsupported for an output extent that no
   /// input binds.
   Result<std::vector<model::Dims>> output_dims(std::span<const model::ConstTensorView> inputs);
+  Result<std::vector<model::Dims>> output_dims(std::span<const model::Dims> inputs);
 
  private:
   struct Extent {
@@ -36,7 +39,9 @@ class PortChecker {
   };
   Rule make_rule(const char* role, const Port& port);
   Status check_count(const char* role, std::size_t found, std::size_t expected) const;
+  Status check_shape(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims);
   Status check_one(const Rule& rule, model::DType dtype, std::span<const std::int64_t> dims, std::size_t bytes);
+  Result<std::vector<model::Dims>> bound_outputs() const;
 
   std::vector<std::string> symbols_;
   std::vector<std::int64_t> bound_;  ///< extent of each symbol in this call; -1: not known yet

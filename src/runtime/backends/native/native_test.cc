@@ -58,6 +58,31 @@ TEST(Native, WhatOneIsTooSmallForIsPlannedByTheFirstRun) {
   EXPECT_TRUE(session->run_once(std::vector{Tensor::of<float>({1, 1, 2, 2}, {1, 2, 3, 4})}).has_value());
 }
 
+TEST(Native, PreparingTellsOutputsAndMemoryBeforeThereIsAny) {
+  const auto session = load_session("native", onnx_of(R"(graph "sum" {
+    opset 13
+    input x: float32[N, 64]
+    a: float32[N, 64] = Relu(x)
+    b: float32[N, 64] = Sigmoid(a)
+    c: float32[N, 64] = Add(a, b)
+    y: float32[N, 64] = Sigmoid(c)
+    output y
+  })"))
+                           .value();
+  const MemoryNeed one = session->memory().value();
+  const auto made = session->prepare(std::vector<model::Dims>{{8, 64}});
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_THAT(*made, ElementsAre(ElementsAre(8, 64)));
+  const MemoryNeed eight = session->memory().value();
+  constexpr std::uint64_t kTwoValues = 2 * 8 * 64 * sizeof(float);  // a and b live at once
+  EXPECT_LT(one.arena_bytes, kTwoValues);
+  EXPECT_GE(eight.arena_bytes, kTwoValues);
+  const auto wrong = session->prepare(std::vector<model::Dims>{{8, 63}});
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_EQ(wrong.error().message, "input 'x': found float32 [8, 63], expected float32 [N, 64]");
+  EXPECT_EQ(session->memory()->arena_bytes, eight.arena_bytes);
+}
+
 TEST(Native, TheIsaIsChosenByTheEnvironment) {
   const BackendSpec& native = *find_backend("native");
   setenv("MORU_ISA", "scalar", 1);

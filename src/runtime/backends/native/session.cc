@@ -72,6 +72,7 @@ Result<std::unique_ptr<Session>> NativeModel::load(Graph graph) {
   // Extents of 1 may be too small for a window: then the first run plans.
   const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && session->has_open_extents();
   if (!planned && !later) return fail(planned.error().in(kLoad));
+  if (!session->has_open_extents()) session->graph_ = {};  // never planned anew; the plan has weights of its own
   return session;
 }
 
@@ -95,16 +96,20 @@ Status NativeModel::plan_for(std::vector<model::Dims> extents) {
   return {};
 }
 
+/// Makes the plan for these extents the first, where there is one.
+bool NativeModel::use_plan(auto same_extents) {
+  const auto found = std::ranges::find_if(plans_, same_extents);
+  if (found == plans_.end()) return false;
+  std::rotate(plans_.begin(), found, found + 1);
+  return true;
+}
+
 Status NativeModel::plan_for(std::span<const model::ConstTensorView> inputs) {
-  const auto fits = [&](const Planned& planned) {
-    bool same = true;
-    for (std::size_t i = 0; i < inputs.size(); ++i) same = same && std::ranges::equal(inputs[i].dims, planned.extents[i]);
-    return same;
-  };
-  if (const auto found = std::ranges::find_if(plans_, fits); found != plans_.end()) {
-    std::rotate(plans_.begin(), found, found + 1);
-    return {};
-  }
+  const bool is_planned = use_plan([&](const Planned& planned) {
+    return std::ranges::equal(inputs, planned.extents,
+                              [](const auto& input, const model::Dims& dims) { return std::ranges::equal(input.dims, dims); });
+  });
+  if (is_planned) return {};
   std::vector<model::Dims> extents;
   for (const auto& input : inputs) extents.emplace_back(input.dims.begin(), input.dims.end());
   MORU_RETURN_IF_ERROR_IN("run model", plan_for(std::move(extents)));
@@ -142,6 +147,20 @@ Result<std::vector<model::Tensor>> NativeModel::run_once(std::span<const model::
   for (auto& tensor : made) to.push_back(tensor.mutable_view());
   MORU_RETURN_IF_ERROR(run(from, to));
   return made;
+}
+
+Result<std::vector<model::Dims>> NativeModel::prepare(std::span<const model::Dims> inputs) {
+  MORU_RETURN_IF_ERROR(checker_.check_inputs(inputs));
+  if (!use_plan([&](const Planned& planned) { return std::ranges::equal(inputs, planned.extents); })) {
+    MORU_RETURN_IF_ERROR_IN("plan model", plan_for(std::vector(inputs.begin(), inputs.end())));
+  }
+  return plans_.front().output_dims;
+}
+
+std::optional<MemoryNeed> NativeModel::memory() const {
+  if (plans_.empty()) return std::nullopt;
+  const engine::Plan& plan = plans_.front().context->plan();
+  return MemoryNeed{.weight_bytes = plan.weight_bytes(), .arena_bytes = plan.arena_bytes()};
 }
 
 }  // namespace moru::runtime::native

@@ -21,12 +21,15 @@ class NativeModel final : public Session {
   std::span<const Port> outputs() const override { return outputs_; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
+  Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs) override;
+  std::optional<MemoryNeed> memory() const override;
   /// For what looks inside: the plan of the extents of the last run, with its memory; null before the first where load() could not plan.
   engine::Context* context() { return plans_.empty() ? nullptr : plans_.front().context.get(); }
 
  private:
   NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);
   bool has_open_extents() const;
+  bool use_plan(auto same_extents);
   /// Makes it the first of plans_.
   Status plan_for(std::vector<model::Dims> extents);
   Status plan_for(std::span<const model::ConstTensorView> inputs);
