@@ -245,5 +245,40 @@ TEST_F(MachineCommands, BenchRefusesWrongNamesFilesAndNumbers) {
   EXPECT_EQ(moru({"bench"}).status.code, kUsage);
 }
 
+TEST_F(MachineCommands, RooflineHasPeaksAndEachStepsShare) {
+  const auto report = json({"bench", "roofline", model(), "--seconds", "0.02", "--batch", "3"}, kDone);
+  EXPECT_GT(report["peaks"]["clock_ghz"].get<double>(), 0.1);
+  EXPECT_GT(report["peaks"]["floats"]["gmac_per_s"].get<double>(), 0.0);
+  EXPECT_FALSE(report["peaks"]["memory"].empty());
+  ASSERT_EQ(report["models"].size(), 1U);
+  const Json& found = report["models"][0];
+  EXPECT_EQ(found["model"], at("net.onnx").string());
+  double lost = 0;
+  for (const auto& step : found["steps"]) lost += step["lost_us"].get<double>();
+  EXPECT_NEAR(found["total"]["lost_us"].get<double>(), lost, 1e-6);
+  EXPECT_EQ(named(found["steps"], "ops", "Softmax")["read_bytes"], 3 * 4 * 4);
+  const auto run = moru({"bench", "roofline", model(), "--seconds", "0.02", "--html", at("roofline.html").string()});
+  EXPECT_EQ(run.status.code, kDone);
+  EXPECT_THAT(run.output, HasSubstr("all steps"));
+  EXPECT_THAT(read_file(at("roofline.html")).value_or(""), HasSubstr("<svg"));
+}
+
+TEST_F(MachineCommands, RooflineObeysTheIsaAndSaysWhatItCannot) {
+  environment_.emplace_back("MORU_ISA", "scalar");
+  const auto peaks = json({"bench", "roofline"}, kDone);
+  EXPECT_EQ(peaks["peaks"]["isa"], "scalar");
+  EXPECT_TRUE(peaks["models"].empty());
+  environment_.back().second = "abacus";
+  const auto unknown = moru({"bench", "roofline"});
+  EXPECT_EQ(unknown.status.code, kUsage);
+  EXPECT_THAT(unknown.output, HasSubstr("MORU_ISA: found 'abacus', expected one of scalar"));
+  environment_.pop_back();
+  auto graph = model::parse_text("graph \"g\" { opset 13 input x: float32[4] y = Det(x) output y }").value();
+  ASSERT_TRUE(model::save_onnx(graph, at("odd.onnx")).has_value());
+  const auto refused = moru({"bench", "roofline", at("odd.onnx").string()});
+  EXPECT_EQ(refused.status.code, kUsage);
+  EXPECT_THAT(refused.output, HasSubstr("bench roofline: "));
+}
+
 }  // namespace
 }  // namespace moru::cli
