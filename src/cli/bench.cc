@@ -158,6 +158,7 @@ Status print(const Findings& findings, const Flags& flags) {
 }
 
 Outcome run_bench(const Flags& flags) {
+  if (flags.models.empty()) return fail(ErrorCode::kInvalidArgument, "bench: found no model, expected one or more; see moru bench --help");
   MORU_ASSIGN_OR_RETURN(const auto options, options_of(flags));
   MORU_ASSIGN_OR_RETURN(const auto models, read_models(flags));
   MORU_ASSIGN_OR_RETURN(const auto findings, measure_all(flags, models, options));
@@ -200,7 +201,6 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   add_bench_roofline(app, run);
   app.callback([&app, run] {
     if (!app.get_subcommands().empty()) return;  // it has set what to run
-    if (flags.models.empty()) throw CLI::RequiredError("models");
     *run = [] { return run_bench(flags); };
   });
 }

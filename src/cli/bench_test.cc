@@ -30,6 +30,13 @@ class MachineCommands : public testing::Test {
 
   Captured moru(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), MORU_PROGRAM);
+    return capture(std::move(arguments));
+  }
+  Captured moru_with_stderr(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1", MORU_PROGRAM});
+    return capture(std::move(arguments));
+  }
+  Captured capture(std::vector<std::string> arguments) {
     auto run = run_and_capture({.arguments = std::move(arguments), .environment = environment_, .output_file = {}, .working_folder = {}},
                                60 * kSecond);
     EXPECT_TRUE(run.has_value()) << (run ? "" : run.error().message);
@@ -269,15 +276,16 @@ TEST_F(MachineCommands, RooflineObeysTheIsaAndSaysWhatItCannot) {
   EXPECT_EQ(peaks["peaks"]["isa"], "scalar");
   EXPECT_TRUE(peaks["models"].empty());
   environment_.back().second = "abacus";
-  const auto unknown = moru({"bench", "roofline"});
+  const auto unknown = moru_with_stderr({"bench", "roofline"});
   EXPECT_EQ(unknown.status.code, kUsage);
   EXPECT_THAT(unknown.output, HasSubstr("MORU_ISA: found 'abacus', expected one of scalar"));
   environment_.pop_back();
-  auto graph = model::parse_text("graph \"g\" { opset 13 input x: float32[4] y = Det(x) output y }").value();
+  auto graph = model::parse_text("graph \"g\" { opset 13 input x: float32[2, 2] y = Det(x) output y }").value();
   ASSERT_TRUE(model::save_onnx(graph, at("odd.onnx")).has_value());
-  const auto refused = moru({"bench", "roofline", at("odd.onnx").string()});
+  const auto refused = moru_with_stderr({"bench", "roofline", at("odd.onnx").string()});
   EXPECT_EQ(refused.status.code, kUsage);
-  EXPECT_THAT(refused.output, HasSubstr("bench roofline: "));
+  EXPECT_THAT(refused.output, HasSubstr("bench roofline: " + at("odd.onnx").string()));
+  EXPECT_THAT(refused.output, HasSubstr("node 0 (Det): the native engine has no op Det"));
 }
 
 }  // namespace

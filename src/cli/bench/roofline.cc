@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/measure/roofline.h"
+
 #include <CLI/CLI.hpp>
 
 #include "cli/bench/verbs.h"
@@ -9,7 +11,6 @@
 #include "model/convert/convert.h"
 #include "runtime/backends/native/session.h"
 #include "runtime/measure/machine.h"
-#include "runtime/measure/roofline.h"
 #include "runtime/measure/roofline_page.h"
 
 namespace moru::cli {
@@ -101,8 +102,10 @@ void add_bench_roofline(CLI::App& app, std::function<Outcome()>* run) {
   add_load_options(*command, &flags.load);
   add_format_option(*command, &flags.format);
   command->footer(
-      "The peaks are those of one core with the kernels' instruction set (the machine's best, or MORU_ISA). A step's limit is the longer of\n"
-      "its products at the peak, and of its bytes at the speed of the cache that they fit in. Steps that lose the most time to their limit\n"
+      "The peaks are those of one core with the kernels' instruction set (the machine's best, or MORU_ISA). A step's limit is the longer "
+      "of\n"
+      "its products at the peak, and of its bytes at the speed of the cache that they fit in. Steps that lose the most time to their "
+      "limit\n"
       "come first: they are where work pays. \"layout\" steps turn values into the order that the next step reads.\n"
       "Examples:\n  moru bench roofline model.onnx\n  MORU_ISA=avx2 moru bench roofline model.onnx --html roofline.html");
   command->callback([run] { *run = [] { return run_roofline(flags); }; });

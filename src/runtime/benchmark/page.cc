@@ -135,9 +135,10 @@ std::string to_page(const std::vector<BenchmarkRow>& rows, const PageFacts& fact
   for (const std::string& model : models) {
     html += fmt::format("<h2>{}</h2>\n", escape_html(model)) + plots_of(by_model[model]) + table_of(by_model[model]);
   }
-  return html + end_page(
-                    "Memory is the peak over the process before the backend's library was loaded. NMSE is the distance from the reference's "
-                    "answers. The reference stands in the tables only, where there are others.");
+  return html +
+         end_page(
+             "Memory is the peak over the process before the backend's library was loaded. NMSE is the distance from the reference's "
+             "answers. The reference stands in the tables only, where there are others.");
 }
 
 }  // namespace moru::runtime

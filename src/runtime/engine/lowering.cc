@@ -154,9 +154,7 @@ Result<Stored> Lowering::output(ValueId value, Layout layout) {
 
 void Lowering::alias(ValueId value, Stored stored) { stored_[static_cast<std::size_t>(value)] = std::move(stored); }
 
-BufferId Lowering::scratch(std::size_t bytes) {
-  return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, 0);
-}
+BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, 0); }
 
 Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));

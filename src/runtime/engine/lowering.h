@@ -110,8 +110,8 @@ class Lowering {
   std::shared_ptr<Plan> plan_;
   std::vector<std::optional<Stored>> stored_;  ///< by value
   std::vector<std::vector<std::int32_t>> consumers_;
-  std::vector<bool> is_output_;      ///< by value
-  std::vector<bool> done_;           ///< by node
+  std::vector<bool> is_output_;           ///< by value
+  std::vector<bool> done_;                ///< by node
   std::vector<Lifetime> lifetimes_;       ///< by buffer
   std::vector<std::size_t> value_bytes_;  ///< by buffer: of the value in it; 0 for scratch
   std::string current_;                   ///< the node that is being lowered

@@ -40,9 +40,9 @@ struct Traffic {
 
 /// What has to be done in a step, whatever the kernel: what limits are made of.
 struct StepWork {
-  std::string ops;         ///< "Conv+Relu": the node's and those it takes over; "layout", "input", "output" where values only move
-  std::int64_t macs = 0;   ///< multiply-accumulates that the model needs, not those of padding
-  bool on_levels = false;  ///< the products are of levels, else of floats
+  std::string ops;               ///< "Conv+Relu": the node's and those it takes over; "layout", "input", "output" where values only move
+  std::int64_t macs = 0;         ///< multiply-accumulates that the model needs, not those of padding
+  bool on_levels = false;        ///< the products are of levels, else of floats
   std::size_t weight_bytes = 0;  ///< as they are packed, with factors, biases and tables
   Traffic traffic;
 };

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
-#include <new>
 
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "runtime/engine/plan.h"
 
 namespace moru::runtime {
 namespace {
@@ -85,21 +84,11 @@ std::vector<MemoryLevel> levels_of(const PeakOptions& options) {
   return levels;
 }
 
-struct Free {
-  void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kReadUnit)); }
-};
-
 Status measure_memory(const PeakKernel& kernel, int turns, std::vector<MemoryLevel>* levels) {
   constexpr std::size_t kBytesOfTurn = std::size_t{4} << 20U;
   std::size_t most = 0;
   for (const MemoryLevel& level : *levels) most = std::max(most, level.sample_bytes);
-  const std::unique_ptr<std::byte[], Free> memory(
-      static_cast<std::byte*>(::operator new[](most, std::align_val_t(kReadUnit), std::nothrow)));
-  if (memory == nullptr) {
-    return fail(ErrorCode::kResourceExhausted, fmt::format("measure peaks: found no {} to read, expected them free", human_bytes(most)));
-  }
-  // Pages that nobody wrote would all be one page of zeros.
-  std::fill_n(memory.get(), most, std::byte{1});
+  MORU_ASSIGN_OR_RETURN_IN("measure peaks", const engine::AlignedBytes memory, engine::allocate_aligned(most));
   std::uint64_t sum = 0;
   for (MemoryLevel& level : *levels) {
     const std::size_t bytes = level.sample_bytes;

@@ -74,11 +74,12 @@ Json json_of(const RooflineStep& step) {
 }
 
 std::string line(const RooflineStep& step, double all_lost_ns, std::size_t ops_width) {
-  return fmt::format("{:>9.2f} {:>5.0f} {:>9.2f} {:>9.2f} {:>5.0f} {:<13} {:>8} {:>8} {:>8} {:>8}  {:{}}  {}\n", step.lost_ns() / 1e3,
-                     all_lost_ns > 0 ? 100 * step.lost_ns() / all_lost_ns : 0.0, step.ns / 1e3, step.limit_ns / 1e3, 100 * step.share(),
-                     step.bound, step.work.macs < 1000 ? std::to_string(step.work.macs) : fmt::format("{:.1f}k", static_cast<double>(step.work.macs) / 1e3),
-                     human_bytes(step.work.weight_bytes), human_bytes(step.work.traffic.read), human_bytes(step.work.traffic.written),
-                     step.work.ops, ops_width, step.name);
+  return fmt::format(
+      "{:>9.2f} {:>5.0f} {:>9.2f} {:>9.2f} {:>5.0f} {:<13} {:>8} {:>8} {:>8} {:>8}  {:{}}  {}\n", step.lost_ns() / 1e3,
+      all_lost_ns > 0 ? 100 * step.lost_ns() / all_lost_ns : 0.0, step.ns / 1e3, step.limit_ns / 1e3, 100 * step.share(), step.bound,
+      step.work.macs < 1000 ? std::to_string(step.work.macs) : fmt::format("{:.1f}k", static_cast<double>(step.work.macs) / 1e3),
+      human_bytes(step.work.weight_bytes), human_bytes(step.work.traffic.read), human_bytes(step.work.traffic.written), step.work.ops,
+      ops_width, step.name);
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ Roofline compare_with_limits(const engine::Plan& plan, std::span<const double> s
     roofline.steps.push_back(std::move(step));
   }
   roofline.total.name = "all steps";
-  std::ranges::stable_sort(roofline.steps, std::ranges::greater{}, &RooflineStep::lost_ns);
+  std::ranges::sort(roofline.steps, std::ranges::greater{}, &RooflineStep::lost_ns);
   return roofline;
 }
 
@@ -141,8 +142,8 @@ Json to_json(const Roofline& roofline) {
 std::string to_table(const Roofline& roofline) {
   std::size_t ops_width = 3;
   for (const RooflineStep& step : roofline.steps) ops_width = std::max(ops_width, step.work.ops.size());
-  std::string text = fmt::format("{:>9} {:>5} {:>9} {:>9} {:>5} {:<13} {:>8} {:>8} {:>8} {:>8}  {:{}}  {}\n", "lost us", "%", "us", "limit us",
-                                 "share", "limit is", "MACs", "weights", "in", "out", "ops", ops_width, "step");
+  std::string text = fmt::format("{:>9} {:>5} {:>9} {:>9} {:>5} {:<13} {:>8} {:>8} {:>8} {:>8}  {:{}}  {}\n", "lost us", "%", "us",
+                                 "limit us", "share", "limit is", "MACs", "weights", "in", "out", "ops", ops_width, "step");
   for (const RooflineStep& step : roofline.steps) text += line(step, roofline.total.lost_ns(), ops_width);
   return text + line(roofline.total, roofline.total.lost_ns(), ops_width);
 }

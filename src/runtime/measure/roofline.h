@@ -17,9 +17,9 @@ namespace moru::runtime {
 struct RooflineStep {
   std::string name;
   engine::StepWork work;
-  double ns = 0.0;        ///< median of the runs, less what the clock takes
-  double limit_ns = 0.0;  ///< no kernel of the ISA can be faster: the longer of its products and of its bytes
-  std::string bound;      ///< what the limit comes from: "products", or the level that takes the most of its bytes' time
+  double ns = 0.0;         ///< median of the runs, less what the clock takes
+  double limit_ns = 0.0;   ///< no kernel of the ISA can be faster: the longer of its products and of its bytes
+  std::string bound = {};  ///< what the limit comes from: "products", or the level that takes the most of its bytes' time
 
   double lost_ns() const { return ns - limit_ns; }
   double share() const { return ns > 0 ? limit_ns / ns : 0.0; }

@@ -42,18 +42,31 @@ TEST(Caches, AreThoseThatHoldDataTheNearestFirst) {
 }
 
 TEST(Peaks, VectorsBeatPlainCodeAndNearMemoryBeatsFar) {
-  const PeakOptions options{.caches = {{"L1d", 32 << 10}, {"L2", 256 << 10}}, .most_sample_bytes = 32 << 20, .rounds = 10};
+  // Four times the last cache is read as memory.
+  const PeakOptions options{.caches = {{"L1d", 32 << 10}, {"L2", 2 << 20}}, .rounds = 10};
   const Peaks scalar = measure_peaks(kernels::kernels_for(kernels::Isa::kScalar), options).value();
   const auto isas = kernels::machine_isas();
   const Peaks best = measure_peaks(kernels::kernels_for(isas.back()), options).value();
   EXPECT_GT(scalar.clock_hz, 1e8);
   EXPECT_LT(scalar.clock_hz, 1e10);
-  ASSERT_EQ(best.levels.size(), 2U) << "1 MiB is four times the last cache";
+  ASSERT_EQ(best.levels.size(), 3U);
+  EXPECT_EQ(best.levels[0].sample_bytes, 16U << 10U);
+  EXPECT_EQ(best.levels[1].sample_bytes, 256U << 10U);
+  EXPECT_EQ(best.levels[2].name, "memory");
+  EXPECT_EQ(best.levels[2].sample_bytes, 8U << 20U);
+  EXPECT_GT(best.levels[0].bytes_per_second, best.levels[2].bytes_per_second);
   if (isas.size() > 1) {
     EXPECT_GT(best.float_macs_per_second, 1.3 * scalar.float_macs_per_second);
     EXPECT_GT(best.level_macs_per_second, 1.3 * scalar.level_macs_per_second);
     EXPECT_GT(best.level_macs_per_second, best.float_macs_per_second) << "levels are what quantising is for";
   }
+}
+
+TEST(Peaks, MemoryThatNoSampleReachesIsLeftOut) {
+  const PeakOptions options{.caches = {{"L1d", 32 << 10}, {"L2", 24 << 20}}, .most_sample_bytes = 32 << 20, .rounds = 1};
+  const Peaks peaks = measure_peaks(kernels::kernels_for(kernels::Isa::kScalar), options).value();
+  ASSERT_EQ(peaks.levels.size(), 2U);
+  EXPECT_EQ(peaks.level_for(std::size_t{1} << 40U).name, "L2");
 }
 
 TEST(Peaks, WithoutKnownCachesOneLevelHoldsAll) {
@@ -127,7 +140,9 @@ TEST(Roofline, SumsAddUpAndTheMostLostComesFirst) {
   for (std::size_t i = 0; i < roofline.steps.size(); ++i) {
     limit += roofline.steps[i].limit_ns;
     lost += roofline.steps[i].lost_ns();
-    if (i > 0) EXPECT_GE(roofline.steps[i - 1].lost_ns(), roofline.steps[i].lost_ns());
+    if (i > 0) {
+      EXPECT_GE(roofline.steps[i - 1].lost_ns(), roofline.steps[i].lost_ns());
+    }
   }
   EXPECT_THAT(roofline.total.ns, DoubleEq(174));
   EXPECT_THAT(roofline.total.limit_ns, DoubleEq(limit));

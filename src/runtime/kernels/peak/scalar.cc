@@ -41,7 +41,7 @@ std::int64_t multiply_levels(std::int64_t rounds) {
 }  // namespace
 
 extern const PeakKernel kPeak_scalar;
-const PeakKernel kPeak_scalar{
-    Isa::kScalar, "products and sums of C++", "products and sums of C++", add_in_a_row, multiply_floats, multiply_levels, read_blocks<kRegister>};
+const PeakKernel kPeak_scalar{Isa::kScalar,    "products and sums of C++", "products and sums of C++", add_in_a_row, multiply_floats,
+                              multiply_levels, read_blocks<kRegister>};
 
 }  // namespace moru::kernels
