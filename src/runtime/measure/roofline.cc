@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "core/text.h"
+#include "model/inspect/box_text.h"
 
 namespace moru::runtime {
 namespace {
@@ -73,13 +74,15 @@ Json json_of(const RooflineStep& step) {
           {"lost_us", step.lost_ns() / 1e3}};
 }
 
+constexpr std::size_t kNameColumns = 80;
+
 std::string line(const RooflineStep& step, double all_lost_ns, std::size_t ops_width) {
   return fmt::format(
       "{:>9.2f} {:>5.0f} {:>9.2f} {:>9.2f} {:>5.0f} {:<13} {:>8} {:>8} {:>8} {:>8}  {:{}}  {}\n", step.lost_ns() / 1e3,
       all_lost_ns > 0 ? 100 * step.lost_ns() / all_lost_ns : 0.0, step.ns / 1e3, step.limit_ns / 1e3, 100 * step.share(), step.bound,
       step.work.macs < 1000 ? std::to_string(step.work.macs) : fmt::format("{:.1f}k", static_cast<double>(step.work.macs) / 1e3),
       human_bytes(step.work.weight_bytes), human_bytes(step.work.traffic.read), human_bytes(step.work.traffic.written), step.work.ops,
-      ops_width, step.name);
+      ops_width, model::clean_label(step.name, kNameColumns));
 }
 
 }  // namespace

@@ -172,6 +172,9 @@ TEST(Roofline, AMeasuredModelHasItsFieldsInJsonTableAndPage) {
     }
   }
   EXPECT_THAT(to_table(roofline), HasSubstr("MatMul+Relu"));
+  Roofline hostile = roofline;
+  hostile.steps[0].name = "node 1 (\x1b[2J)";
+  EXPECT_THAT(to_table(hostile), testing::Not(HasSubstr("\x1b")));
   const std::string page = to_page({{"a<b.onnx", roofline}}, peaks, {.machine = {}, .version = "1", .when = "now", .how = "so"});
   EXPECT_THAT(page, HasSubstr("a&lt;b.onnx"));
   EXPECT_THAT(page, HasSubstr("Products of floats"));

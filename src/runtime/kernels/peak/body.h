@@ -3,19 +3,24 @@
 #pragma once
 
 #include "runtime/kernels/peak/peak.h"
+#include "runtime/kernels/unroll.h"
 
 namespace moru::kernels {
 namespace {
+
+/// Each by itself: the compiler would make a product of them.
+[[gnu::always_inline]] inline void add_one(std::uint64_t& sum, std::uint64_t& one) {
+  sum += one;
+  asm volatile("" : "+r"(sum), "+r"(one));
+}
 
 std::int64_t add_in_a_row(std::int64_t rounds) {
   constexpr int kAdditions = 64;
   std::uint64_t sum = 0;
   std::uint64_t one = 1;  // in a register: newer cores do additions of constants while they rename registers, and wait for none
   for (std::int64_t round = 0; round < rounds; ++round) {
-    for (int i = 0; i < kAdditions; ++i) {
-      sum += one;
-      asm volatile("" : "+r"(sum), "+r"(one));  // each by itself: the compiler would make a product of them
-    }
+    // No loop inside, at whose end the branch would be foretold wrongly, now and then.
+    unroll<kAdditions>(MORU_BODY(auto) { add_one(sum, one); });
   }
   return rounds * kAdditions;
 }
