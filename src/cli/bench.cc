@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/bench/verbs.h"
 #include "cli/noun.h"
 #include "cli/support/models.h"
 #include "cli/support/workers.h"
@@ -157,6 +158,7 @@ Status print(const Findings& findings, const Flags& flags) {
 }
 
 Outcome run_bench(const Flags& flags) {
+  if (flags.models.empty()) return fail(ErrorCode::kInvalidArgument, "bench: found no model, expected one or more; see moru bench --help");
   MORU_ASSIGN_OR_RETURN(const auto options, options_of(flags));
   MORU_ASSIGN_OR_RETURN(const auto models, read_models(flags));
   MORU_ASSIGN_OR_RETURN(const auto findings, measure_all(flags, models, options));
@@ -169,7 +171,7 @@ Outcome run_bench(const Flags& flags) {
 
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Flags flags;
-  app.add_option("models", flags.models, "Models (.onnx, .tflite, .graph)")->required();
+  app.add_option("models", flags.models, "Models (.onnx, .tflite, .graph); a file of a verb's name as ./NAME");
   app.add_option("--backend", flags.backends,
                  "all; auto: the fastest that is right, remembered; or names (NAME or NAME:DEVICE) with commas")
       ->capture_default_str();
@@ -196,7 +198,11 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
       "inputs; memory is the peak over the process before the backend's library came; nmse is the distance from the reference's answers.\n"
       "Examples:\n  moru bench model.onnx --backend all --threads 1,2 --html bench.html\n  moru bench model.onnx --backend auto --format "
       "json");
-  app.callback([run] { *run = [] { return run_bench(flags); }; });
+  add_bench_roofline(app, run);
+  app.callback([&app, run] {
+    if (!app.get_subcommands().empty()) return;  // it has set what to run
+    *run = [] { return run_bench(flags); };
+  });
 }
 
 }  // namespace

@@ -30,6 +30,13 @@ class MachineCommands : public testing::Test {
 
   Captured moru(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), MORU_PROGRAM);
+    return capture(std::move(arguments));
+  }
+  Captured moru_with_stderr(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1", MORU_PROGRAM});
+    return capture(std::move(arguments));
+  }
+  Captured capture(std::vector<std::string> arguments) {
     auto run = run_and_capture({.arguments = std::move(arguments), .environment = environment_, .output_file = {}, .working_folder = {}},
                                60 * kSecond);
     EXPECT_TRUE(run.has_value()) << (run ? "" : run.error().message);
@@ -271,6 +278,42 @@ TEST_F(MachineCommands, BenchRefusesWrongNamesFilesAndNumbers) {
   EXPECT_EQ(moru({"bench", model(), "--batch", "-1"}).status.code, kUsage);
   EXPECT_EQ(moru({"bench", model(), "--dim", "N"}).status.code, kUsage);
   EXPECT_EQ(moru({"bench"}).status.code, kUsage);
+}
+
+TEST_F(MachineCommands, RooflineHasPeaksAndEachStepsShare) {
+  const auto report = json({"bench", "roofline", model(), "--seconds", "0.02", "--batch", "3"}, kDone);
+  EXPECT_GT(report["peaks"]["clock_ghz"].get<double>(), 0.1);
+  EXPECT_GT(report["peaks"]["floats"]["gmac_per_s"].get<double>(), 0.0);
+  EXPECT_FALSE(report["peaks"]["memory"].empty());
+  ASSERT_EQ(report["models"].size(), 1U);
+  const Json& found = report["models"][0];
+  EXPECT_EQ(found["model"], at("net.onnx").string());
+  double lost = 0;
+  for (const auto& step : found["steps"]) lost += step["lost_us"].get<double>();
+  EXPECT_NEAR(found["total"]["lost_us"].get<double>(), lost, 1e-6);
+  EXPECT_EQ(named(found["steps"], "ops", "Softmax")["read_bytes"], 3 * 4 * 4);
+  const auto run = moru({"bench", "roofline", model(), "--seconds", "0.02", "--html", at("roofline.html").string()});
+  EXPECT_EQ(run.status.code, kDone);
+  EXPECT_THAT(run.output, HasSubstr("all steps"));
+  EXPECT_THAT(read_file(at("roofline.html")).value_or(""), HasSubstr("<svg"));
+}
+
+TEST_F(MachineCommands, RooflineObeysTheIsaAndSaysWhatItCannot) {
+  environment_.emplace_back("MORU_ISA", "scalar");
+  const auto peaks = json({"bench", "roofline"}, kDone);
+  EXPECT_EQ(peaks["peaks"]["isa"], "scalar");
+  EXPECT_TRUE(peaks["models"].empty());
+  environment_.back().second = "abacus";
+  const auto unknown = moru_with_stderr({"bench", "roofline"});
+  EXPECT_EQ(unknown.status.code, kUsage);
+  EXPECT_THAT(unknown.output, HasSubstr("MORU_ISA: found 'abacus', expected one of scalar"));
+  environment_.pop_back();
+  auto graph = model::parse_text("graph \"g\" { opset 13 input x: float32[2, 2] y = Det(x) output y }").value();
+  ASSERT_TRUE(model::save_onnx(graph, at("odd.onnx")).has_value());
+  const auto refused = moru_with_stderr({"bench", "roofline", at("odd.onnx").string()});
+  EXPECT_EQ(refused.status.code, kUsage);
+  EXPECT_THAT(refused.output, HasSubstr("bench roofline: " + at("odd.onnx").string()));
+  EXPECT_THAT(refused.output, HasSubstr("node 0 (Det): the native engine has no op Det"));
 }
 
 }  // namespace

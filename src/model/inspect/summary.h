@@ -54,9 +54,6 @@ struct Summary {
 /// Cost: one walk over the graph. Unknown extents: bind_dims() first.
 Summary summarise(const Graph& graph);
 
-/// Multiply-accumulates of one node, without its bodies'. Nothing when it multiplies and its extents are not known.
-std::optional<std::int64_t> macs_of(const Graph& graph, const Node& node);
-
 /// Bytes of a value; nothing where type or shape is not known, or there is no such number.
 std::optional<std::int64_t> bytes_of(const ValueType& type);
 

@@ -132,6 +132,9 @@ std::span<const OpSpec* const> all_ops();
 /// Null when there is none of that name.
 const OpSpec* find_op(std::string_view name, std::string_view domain = "");
 
+/// Multiply-accumulates of one node, without its bodies'. Nothing when it multiplies and its extents are not known.
+std::optional<std::int64_t> macs_of(const Graph& graph, const Node& node);
+
 /// What a graph says about the values of a node; each list is empty or has one entry a value.
 struct NodeTypes {
   std::span<const ValueType> inputs = {};

@@ -11,6 +11,7 @@
 #include "model/convert/convert.h"
 #include "model/formats/formats.h"
 #include "model/inspect/summary.h"
+#include "model/ops/op.h"
 #include "model/targets/rules.h"
 
 namespace moru::model::targets {

@@ -17,21 +17,6 @@ using Rows = std::vector<const BenchmarkRow*>;
 
 constexpr std::string_view kReference = "reference";
 
-constexpr std::string_view kStyle = R"(<style>
-:root{color-scheme:light dark;--page:#ffffff;--card:#f6f8fb;--good:#1d7a47;--wrong:#b4472e}
-@media (prefers-color-scheme:dark){:root{--page:#12161d;--card:#1a2029;--good:#63c08c;--wrong:#f0896c}}
-body{margin:0 auto;max-width:1100px;padding:24px 20px 48px;background:var(--page);color:var(--plot-ink);font:15px/1.5 system-ui,sans-serif}
-h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:36px 0 8px;overflow-wrap:anywhere}p{margin:2px 0;color:var(--plot-soft)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px;align-items:start}
-.plots>div{background:var(--card);border-radius:8px;padding:12px}
-.wide{overflow-x:auto;margin-top:12px}table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--plot-grid);white-space:nowrap}
-th{color:var(--plot-soft);font-weight:600}th.l,td.l{text-align:left}td.why{white-space:normal;color:var(--plot-soft);text-align:left;padding-left:24px;overflow-wrap:anywhere}
-tr.has-why td{border-bottom:none;padding-bottom:0}
-.good{color:var(--good)}.wrong{color:var(--wrong);font-weight:600}
-</style>
-)";
-
 double us(TimeNs ns) { return static_cast<double>(ns) / 1e3; }
 
 std::string plural(std::int64_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
@@ -148,19 +133,15 @@ std::string to_page(const std::vector<BenchmarkRow>& rows, const PageFacts& fact
     if (by_model[row.model].empty()) models.push_back(row.model);
     by_model[row.model].push_back(&row);
   }
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">\n<title>moru bench</title>\n{}{}</head>\n<body>\n<h1>moru bench</h1>\n"
-      "<p>{}, {}, {} memory</p>\n<p>moru {}, {}; {}</p>\n",
-      plot_style(), kStyle, escape_html(to_string(facts.machine)), escape_html(facts.machine.system),
-      human_bytes(facts.machine.memory_bytes), escape_html(facts.version), escape_html(facts.when), escape_html(facts.how));
+  std::string html = start_page("moru bench", facts);
   for (const std::string& model : models) {
     html += fmt::format("<h2>{}</h2>\n", escape_html(model)) + plots_of(by_model[model]) + table_of(by_model[model]);
   }
   for (const std::string& reason : absences(rows)) html += fmt::format("<p>Not here: {}</p>\n", escape_html(reason));
   return html +
-         "<p style=\"margin-top:24px\">Memory is the peak over the process before the backend's library was loaded. NMSE is the distance "
-         "from the reference's answers. The reference stands in the tables only, where there are others.</p>\n</body>\n</html>\n";
+         end_page(
+             "Memory is the peak over the process before the backend's library was loaded. NMSE is the distance from the reference's "
+             "answers. The reference stands in the tables only, where there are others.");
 }
 
 }  // namespace moru::runtime

@@ -187,5 +187,48 @@ TEST(Engine, EachStepHasATime) {
   EXPECT_EQ(context->time_steps(from, to, 3).size(), context->plan().steps().size());
 }
 
+TEST(Engine, StepsKnowTheirWork) {
+  const Graph graph = graph_of(R"(graph "g" {
+    opset 13
+    input x: float32[1, 2, 4, 4]
+    init w = float32[4, 2, 1, 1] {1, 2, 3, 4, 5, 6, 7, 8}
+    init p = float32[1, 1, 4, 4] {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+    c = Conv(x, w)
+    r = Relu(c)
+    s = Mul(r, p)
+    y = Concat(s, r) {axis = 1}
+    output y
+  })");
+  const auto plan = Plan::make(graph, kernels::kernels_for(kernels::Isa::kScalar)).value();
+  const auto steps_of = [&](std::string_view ops) {
+    std::vector<const StepWork*> works;
+    for (const PlannedStep& step : plan->steps()) {
+      if (step.work.ops == ops) works.push_back(&step.work);
+    }
+    return works;
+  };
+  constexpr std::size_t kPlane = 4 * 4 * sizeof(float);
+  const auto conv = steps_of("Conv+Relu");
+  ASSERT_EQ(conv.size(), 1U);
+  EXPECT_EQ(conv[0]->macs, 4 * 4 * 4 * 2);
+  EXPECT_FALSE(conv[0]->on_levels);
+  EXPECT_EQ(conv[0]->traffic.read, 2 * kPlane);
+  EXPECT_EQ(conv[0]->traffic.written, 4 * kPlane);
+  EXPECT_GE(conv[0]->weight_bytes, 8 * sizeof(float));
+  const auto mul = steps_of("Mul");
+  ASSERT_EQ(mul.size(), 1U);
+  EXPECT_EQ(mul[0]->macs, 0);
+  EXPECT_EQ(mul[0]->weight_bytes, kPlane) << "a constant that lies in a buffer";
+  EXPECT_EQ(mul[0]->traffic.read, 4 * kPlane);
+  const auto concat = steps_of("Concat");
+  ASSERT_EQ(concat.size(), 2U);
+  for (const StepWork* part : concat) {
+    EXPECT_EQ(part->traffic.read, 4 * kPlane);
+    EXPECT_EQ(part->traffic.written, 4 * kPlane);
+  }
+  EXPECT_EQ(steps_of("input").size(), 1U);
+  EXPECT_EQ(steps_of("output").size(), 1U);
+}
+
 }  // namespace
 }  // namespace moru::runtime::engine

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/ops/op.h"
 #include "runtime/engine/borders.h"
 #include "runtime/engine/copy.h"
 
@@ -65,12 +66,14 @@ Result<std::shared_ptr<const Plan>> Lowering::run() {
 Status Lowering::lower_node(std::size_t index) {
   const Node& node = graph_.nodes()[index];
   current_ = model::describe(graph_, index);
+  work_ = {};
   const LowerSpec* spec = find_lowering(node.op, node.domain);
   if (spec == nullptr) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{}: the native engine has no op {}{}{}", current_, node.domain, node.domain.empty() ? "" : ".", node.op));
   }
   done_[index] = true;
+  take_on(node);
   MORU_RETURN_IF_ERROR_IN(current_, spec->lower(*this, node));
   return {};
 }
@@ -80,9 +83,9 @@ Status Lowering::import_inputs() {
     const ValueId id = graph_.inputs[i];
     current_ = fmt::format("input '{}'", graph_.value(id).name);
     MORU_ASSIGN_OR_RETURN_IN(current_, const Stored stored, output(id, Layout::kPlain));
-    const BufferId port = new_buffer({.kind = Buffer::Kind::kInput, .port = static_cast<int>(i)});
-    add(make_border(port, stored.buffer, stored.count() * stored.element_bytes(), stored.dtype == DType::kInt8, kernels()),
-        {port, stored.buffer});
+    const std::size_t bytes = stored.count() * stored.element_bytes();
+    const BufferId port = new_buffer({.kind = Buffer::Kind::kInput, .bytes = bytes, .port = static_cast<int>(i)}, bytes);
+    add_move("input", make_border(port, stored.buffer, bytes, stored.dtype == DType::kInt8, kernels()), port, stored.buffer);
   }
   return {};
 }
@@ -93,9 +96,9 @@ Status Lowering::export_outputs() {
     current_ = fmt::format("output '{}'", graph_.value(id).name);
     MORU_ASSIGN_OR_RETURN_IN(current_, const Stored any, stored_value(id));
     MORU_ASSIGN_OR_RETURN(const Stored stored, moved(any, Layout::kPlain));
-    const BufferId port = new_buffer({.kind = Buffer::Kind::kOutput, .port = static_cast<int>(i)});
-    add(make_border(stored.buffer, port, stored.count() * stored.element_bytes(), stored.dtype == DType::kInt8, kernels()),
-        {stored.buffer, port});
+    const std::size_t bytes = stored.count() * stored.element_bytes();
+    const BufferId port = new_buffer({.kind = Buffer::Kind::kOutput, .bytes = bytes, .port = static_cast<int>(i)}, bytes);
+    add_move("output", make_border(stored.buffer, port, bytes, stored.dtype == DType::kInt8, kernels()), stored.buffer, port);
   }
   return {};
 }
@@ -143,30 +146,67 @@ Result<Stored> Lowering::output(ValueId value, Layout layout) {
   MORU_ASSIGN_OR_RETURN(stored.dims, dims(value));
   MORU_RETURN_IF_ERROR(model::element_count(stored.dims, *type.dtype));
   if (stored.dims.size() < 3) stored.layout = Layout::kPlain;
-  stored.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = stored.count() * stored.element_bytes() + kernels::kSlack});
+  const std::size_t bytes = stored.count() * stored.element_bytes();
+  stored.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, bytes);
   alias(value, stored);
   return stored;
 }
 
 void Lowering::alias(ValueId value, Stored stored) { stored_[static_cast<std::size_t>(value)] = std::move(stored); }
 
-BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}); }
+BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, 0); }
 
 Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
   plan_->weights_.push_back(std::move(memory));
   plan_->weight_bytes_ += bytes;
+  work_.weight_bytes += bytes;
   return plan_->weights_.back().get();
 }
 
-void Lowering::add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses) {
+void Lowering::add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, std::optional<Traffic> traffic) {
+  // Where a node takes several steps, the products and the weights are the first one's.
+  StepWork work = work_;
+  work.traffic = traffic ? *traffic : traffic_of(uses);
+  for (const BufferId id : uses) {
+    const Buffer& buffer = plan_->buffers_[static_cast<std::size_t>(id)];
+    if (buffer.kind == Buffer::Kind::kConstant) work.weight_bytes += buffer.bytes;
+  }
+  work_.macs = 0;
+  work_.weight_bytes = 0;
+  add_step(std::move(step), uses, std::move(work));
+}
+
+void Lowering::add_move(std::string_view what, std::unique_ptr<Step> step, BufferId from, BufferId to) {
+  const std::size_t bytes = value_bytes_[static_cast<std::size_t>(to)];
+  add_step(std::move(step), {from, to}, {.ops = std::string(what), .traffic = {.read = bytes, .written = bytes}});
+}
+
+Traffic Lowering::traffic_of(const std::vector<BufferId>& uses) const {
+  Traffic traffic;
+  for (const BufferId id : uses) {
+    const auto buffer = static_cast<std::size_t>(id);
+    (lifetimes_[buffer].first < 0 ? traffic.written : traffic.read) += value_bytes_[buffer];
+  }
+  return traffic;
+}
+
+void Lowering::take_on(const Node& node) {
+  if (!work_.ops.empty()) work_.ops += "+";
+  work_.ops += fmt::format("{}{}{}", node.domain, node.domain.empty() ? "" : ".", node.op);
+  const std::int64_t macs = model::macs_of(graph_, node).value_or(0);
+  work_.macs += macs;
+  if (macs > 0) work_.on_levels = graph_.value(node.inputs.front()).type.dtype != DType::kFloat32;
+}
+
+void Lowering::add_step(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, StepWork work) {
   const int index = static_cast<int>(plan_->steps_.size());
   for (const BufferId buffer : uses) {
     Lifetime& lifetime = lifetimes_[static_cast<std::size_t>(buffer)];
     if (lifetime.first < 0) lifetime.first = index;
     lifetime.last = index;
   }
-  plan_->steps_.push_back({std::move(step), current_});
+  plan_->steps_.push_back({std::move(step), current_, std::move(work)});
 }
 
 const Node* Lowering::only_user(ValueId value, std::string_view op) const {
@@ -179,6 +219,7 @@ const Node* Lowering::only_user(ValueId value, std::string_view op) const {
 void Lowering::absorb_user(ValueId& value) {
   const auto user = static_cast<std::size_t>(consumers_[static_cast<std::size_t>(value)].front());
   done_[user] = true;
+  take_on(graph_.nodes()[user]);
   value = graph_.nodes()[user].outputs.front();
 }
 
@@ -255,11 +296,12 @@ Result<Stored> Lowering::stored_value(ValueId value) {
 Result<Stored> Lowering::stored_constant(ValueId value, const Tensor& tensor) {
   Stored stored{.dtype = tensor.dtype(), .dims = tensor.dims()};
   MORU_ASSIGN_OR_RETURN(std::byte * memory, keep_bytes(tensor.size_bytes()));
+  work_.weight_bytes -= tensor.size_bytes();  // every step that uses the buffer counts it
   std::ranges::copy(tensor.bytes(), memory);
   if (tensor.dtype() == DType::kInt8) {
     for (std::size_t i = 0; i < tensor.size_bytes(); ++i) memory[i] ^= std::byte{0x80};
   }
-  stored.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.size_bytes(), .constant = memory});
+  stored.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.size_bytes(), .constant = memory}, 0);
   alias(value, stored);
   return stored;
 }
@@ -271,16 +313,18 @@ Result<Stored> Lowering::moved(const Stored& from, Layout layout) {
   const bool one_channel = from.dims[1] == 1;
   const bool one_place = std::all_of(from.dims.begin() + 2, from.dims.end(), [](std::int64_t extent) { return extent == 1; });
   if (one_channel || one_place) return to;
-  to.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = to.count() * to.element_bytes() + kernels::kSlack});
+  const std::size_t bytes = to.count() * to.element_bytes();
+  to.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, bytes);
   // Axes in the order of the destination.
   Copy copy{.dims = to.physical_dims(), .from_strides = logical_strides(from), .to_strides = dense_strides(to.physical_dims())};
   if (layout == Layout::kChannelsLast) std::rotate(copy.from_strides.begin() + 1, copy.from_strides.begin() + 2, copy.from_strides.end());
-  add(make_copy(from.buffer, to.buffer, copy, from.element_bytes()), {from.buffer, to.buffer});
+  add_move("layout", make_copy(from.buffer, to.buffer, copy, from.element_bytes()), from.buffer, to.buffer);
   return to;
 }
 
-BufferId Lowering::new_buffer(Buffer buffer) {
+BufferId Lowering::new_buffer(Buffer buffer, std::size_t value_bytes) {
   plan_->buffers_.push_back(buffer);
+  value_bytes_.push_back(value_bytes);
   lifetimes_.push_back({.bytes = buffer.bytes, .first = -1, .last = -1});
   return static_cast<BufferId>(plan_->buffers_.size() - 1);
 }

@@ -75,8 +75,8 @@ class Lowering {
   }
   Result<std::byte*> keep_bytes(std::size_t bytes);
 
-  /// `uses` are all buffers that the step reads or writes.
-  void add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses);
+  /// `uses` are all buffers that the step reads or writes. A step that leaves parts of a value alone says what it moves.
+  void add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, std::optional<Traffic> traffic = std::nullopt);
 
   /// The node that alone uses `value`, when it is of this op of ONNX's own; else null, and for an output of the graph.
   const model::Node* only_user(model::ValueId value, std::string_view op) const;
@@ -98,17 +98,24 @@ class Lowering {
   Result<Stored> stored_value(model::ValueId value);
   Result<Stored> stored_constant(model::ValueId value, const model::Tensor& tensor);
   Result<Stored> moved(const Stored& from, Layout layout);
-  BufferId new_buffer(Buffer buffer);
+  void add_move(std::string_view what, std::unique_ptr<Step> step, BufferId from, BufferId to);
+  void add_step(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, StepWork work);
+  /// A value that no step has used before is written, the others are read.
+  Traffic traffic_of(const std::vector<BufferId>& uses) const;
+  void take_on(const model::Node& node);
+  BufferId new_buffer(Buffer buffer, std::size_t value_bytes);
   void place_buffers();
 
   const model::Graph& graph_;
   std::shared_ptr<Plan> plan_;
   std::vector<std::optional<Stored>> stored_;  ///< by value
   std::vector<std::vector<std::int32_t>> consumers_;
-  std::vector<bool> is_output_;      ///< by value
-  std::vector<bool> done_;           ///< by node
-  std::vector<Lifetime> lifetimes_;  ///< by buffer
-  std::string current_;              ///< the node that is being lowered
+  std::vector<bool> is_output_;           ///< by value
+  std::vector<bool> done_;                ///< by node
+  std::vector<Lifetime> lifetimes_;       ///< by buffer
+  std::vector<std::size_t> value_bytes_;  ///< by buffer: of the value in it; 0 for scratch
+  std::string current_;                   ///< the node that is being lowered
+  StepWork work_;                         ///< what of it no step has taken yet
 };
 
 /// An op that the engine runs: a file in lower/.

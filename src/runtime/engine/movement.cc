@@ -131,12 +131,13 @@ Status lower_movement(Lowering& lowering, const model::Node& node, std::optional
     const auto numbers = moved[i].data<std::int64_t>();
     std::vector<std::int64_t> from(numbers.size());
     for_each_place(y, [&](std::size_t at, std::int64_t place) { from[static_cast<std::size_t>(place)] = numbers[at]; });
+    const Traffic traffic{.read = std::min(x.count(), y.count()) * x.element_bytes(), .written = y.count() * y.element_bytes()};
     if (x.is_levels()) {
       MORU_ASSIGN_OR_RETURN(const std::byte level, level_of_filler(lowering, node, filler.value_or(node.inputs.size()), x.dtype));
-      lowering.add(std::make_unique<MovementStep<std::byte>>(x.buffer, y.buffer, runs_of(from), level), {x.buffer, y.buffer});
+      lowering.add(std::make_unique<MovementStep<std::byte>>(x.buffer, y.buffer, runs_of(from), level), {x.buffer, y.buffer}, traffic);
     } else {
       MORU_ASSIGN_OR_RETURN(const float number, number_of_filler(lowering, node, filler.value_or(node.inputs.size())));
-      lowering.add(std::make_unique<MovementStep<float>>(x.buffer, y.buffer, runs_of(from), number), {x.buffer, y.buffer});
+      lowering.add(std::make_unique<MovementStep<float>>(x.buffer, y.buffer, runs_of(from), number), {x.buffer, y.buffer}, traffic);
     }
   }
   return {};

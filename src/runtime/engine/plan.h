@@ -23,16 +23,32 @@ Result<AlignedBytes> allocate_aligned(std::size_t bytes);
 struct Buffer {
   enum class Kind : std::uint8_t { kArena, kConstant, kInput, kOutput };
   Kind kind = Kind::kArena;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;          ///< with the slack behind it, where it is in the arena
   std::size_t offset = 0;         ///< in the arena
   std::byte* constant = nullptr;  ///< of kConstant
   int port = 0;                   ///< of kInput and kOutput
 };
 
+/// Bytes of values that a step cannot do without: each counted once, however often a kernel comes back to it.
+struct Traffic {
+  std::size_t read = 0;
+  std::size_t written = 0;
+};
+
+/// What has to be done in a step, whatever the kernel: what limits are made of.
+struct StepWork {
+  std::string ops;               ///< "Conv+Relu": the node's and those it takes over; "layout", "input", "output" where values only move
+  std::int64_t macs = 0;         ///< multiply-accumulates that the model needs, not those of padding
+  bool on_levels = false;        ///< the products are of levels, else of floats
+  std::size_t weight_bytes = 0;  ///< as they are packed, with factors, biases and tables
+  Traffic traffic;
+};
+
 /// A step and what it is called in reports.
 struct PlannedStep {
   std::unique_ptr<Step> step;
-  std::string name;  ///< "Conv 'features/conv1'"
+  std::string name;  ///< "node 3 (Conv 'features/conv1')"
+  StepWork work;
 };
 
 /// Immutable, so several contexts on several threads may share it.

@@ -23,7 +23,8 @@ Kernels kernels_for(Isa isa) {
           best(all_depthwise_f32(), isa),
           best(all_gather(), isa),
           best(all_map(), isa),
-          best(all_elementwise(), isa)};
+          best(all_elementwise(), isa),
+          best(all_peak(), isa)};
 }
 
 }  // namespace moru::kernels

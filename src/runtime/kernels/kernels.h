@@ -9,6 +9,7 @@
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
 #include "runtime/kernels/isa.h"
 #include "runtime/kernels/map/map.h"
+#include "runtime/kernels/peak/peak.h"
 
 namespace moru::kernels {
 
@@ -22,6 +23,7 @@ struct Kernels {
   const GatherKernel* gather;
   const MapKernel* map;
   const ElementwiseKernel* elementwise;
+  const PeakKernel* peak;
 };
 
 /// Each family's file for `isa`, or for the next lower ISA that has one.

@@ -45,4 +45,20 @@ const OpSpec* find_op(std::string_view name, std::string_view domain) {
   return nullptr;
 }
 
+std::optional<std::int64_t> macs_of(const Graph& graph, const Node& node) {
+  const OpSpec* op = find_op(node.op, node.domain);
+  if (op == nullptr || op->macs == nullptr) return 0;
+  std::vector<ValueType> inputs;
+  std::vector<const Tensor*> constants;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? ValueType{} : graph.value(id).type);
+    constants.push_back(id == kNoValue ? nullptr : graph.initializer(id));
+  }
+  InferContext context(*op, node, inputs, constants);
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] != kNoValue) context.set_output(i, graph.value(node.outputs[i]).type);
+  }
+  return op->macs(context);
+}
+
 }  // namespace moru::model

@@ -54,7 +54,7 @@ NativeModel::NativeModel(Graph graph, kernels::Kernels kernels, std::vector<Port
       from_(inputs_.size()),
       to_(outputs_.size()) {}
 
-Result<std::unique_ptr<Session>> NativeModel::load(Graph graph) {
+Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph) {
   MORU_ASSIGN_OR_RETURN(const kernels::Isa isa, kernels::chosen_isa());
   MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));

@@ -15,7 +15,7 @@ namespace moru::runtime::native {
 class NativeModel final : public Session {
  public:
   /// `graph` in ONNX's words. Errors: kUnsupported with the node's name, and those of chosen_isa().
-  static Result<std::unique_ptr<Session>> load(model::Graph graph);
+  static Result<std::unique_ptr<NativeModel>> load(model::Graph graph);
 
   std::span<const Port> inputs() const override { return inputs_; }
   std::span<const Port> outputs() const override { return outputs_; }

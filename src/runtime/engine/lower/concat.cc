@@ -18,7 +18,8 @@ Status lower(Lowering& lowering, const model::Node& node) {
     // Logical axes in the order they lie in, so that runs are found.
     Copy copy{.dims = x.physical_dims(), .from_strides = dense_strides(x.physical_dims()), .to_strides = dense_strides(y.physical_dims())};
     copy.to_offset = offset * y_strides[along];
-    lowering.add(make_copy(x.buffer, y.buffer, copy, x.element_bytes()), {x.buffer, y.buffer});
+    const std::size_t bytes = x.count() * x.element_bytes();
+    lowering.add(make_copy(x.buffer, y.buffer, copy, x.element_bytes()), {x.buffer, y.buffer}, Traffic{.read = bytes, .written = bytes});
     offset += x.dims[along];
   }
   return {};
