@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs libmoru, builds the examples against what was installed, by its CMake package and by pkg-config, and runs them.
-# Needs BUILD, CONFIG, EXAMPLES, WORK, MODEL, GENERATOR, LIBDIR, CC, CXX, SANITIZE.
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --config ${CONFIG} --component moru --prefix ${prefix} OUTPUT_QUIET
   COMMAND_ERROR_IS_FATAL ANY)
 
 set(flags "-Wall -Wextra -pedantic -Werror")
-if(SANITIZE)
-  string(APPEND flags " -fsanitize=${SANITIZE}")
-endif()
 foreach(way IN ITEMS package pkg-config)
   set(build ${WORK}/${way})
   execute_process(COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/${LIBDIR}/pkgconfig ${CMAKE_COMMAND} -S ${EXAMPLES} -B ${build}

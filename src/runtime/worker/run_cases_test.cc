@@ -14,6 +14,7 @@
 namespace moru::runtime {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -167,7 +168,8 @@ TEST_F(Conformance, ALibraryThatDoesHarmIsUnavailable) {
     ::unsetenv("MORU_BACKEND_PATH");
     ASSERT_FALSE(results.has_value()) << kind;
     EXPECT_EQ(results.error().code, ErrorCode::kUnavailable);
-    EXPECT_THAT(results.error().message, HasSubstr("loading its library"));
+    // A thrown exception ends the process while it loads, or is caught at the end of it: that is up to the compiler of the library.
+    EXPECT_THAT(results.error().message, AnyOf(HasSubstr("loading its library"), HasSubstr("found an exception of the library")));
   }
 }
 
