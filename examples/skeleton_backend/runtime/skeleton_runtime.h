@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTBEGIN(modernize-use-using,readability-identifier-naming): it is C */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -35,3 +37,4 @@ SKELETON_API SkeletonTensor skeleton_output(const SkeletonModel* model, size_t i
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(modernize-use-using,readability-identifier-naming) */

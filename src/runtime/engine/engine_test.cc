@@ -15,7 +15,6 @@
 namespace moru::runtime::engine {
 namespace {
 
-using model::DType;
 using model::Graph;
 using model::Tensor;
 using testing::HasSubstr;

@@ -136,7 +136,7 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
   std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
   std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
   for (int o = 0; o < n; ++o) {
-    const auto channel = static_cast<std::size_t>(first + o);
+    const std::size_t channel = static_cast<std::size_t>(first) + static_cast<std::size_t>(o);
     for (int i = 0; i < k; ++i) {
       const std::int64_t weight =
           w[static_cast<std::size_t>(o) * static_cast<std::size_t>(k) + static_cast<std::size_t>(i)] - arithmetic.w_zero[channel];

@@ -2,6 +2,7 @@
 // Rows by constant weights, in the two element types: what convolutions and fully connected layers are made of.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -113,7 +114,7 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
 template <class T>
 Result<const T*> keep_channels(Lowering& lowering, std::span<const T> values, int first, int n) {
   std::vector<T> padded(static_cast<std::size_t>(kernels::padded(n)), T{});
-  for (int o = 0; o < n; ++o) padded[static_cast<std::size_t>(o)] = values[static_cast<std::size_t>(first + o)];
+  std::ranges::copy(values.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(n)), padded.begin());
   return lowering.keep(padded);
 }
 

@@ -23,7 +23,7 @@ std::atomic<std::int64_t> allocations = 0;
 }  // namespace
 
 extern "C" {
-void* __libc_malloc(size_t size);
+void* __libc_malloc(size_t size);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming): the C library's own
 [[gnu::visibility("default")]] void* malloc(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   return __libc_malloc(size);

@@ -14,7 +14,6 @@ namespace {
 using model::Dims;
 using model::DType;
 using model::Graph;
-using model::Node;
 using model::Tensor;
 using model::ValueId;
 

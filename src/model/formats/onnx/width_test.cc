@@ -48,7 +48,7 @@ ModelProto empty_model(std::int64_t opset = 22) {
 }
 
 template <class Parent>
-NodeProto* add_node(Parent* parent, const std::string& op, std::vector<std::string> inputs, std::vector<std::string> outputs,
+NodeProto* add_node(Parent* parent, const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                     const std::string& domain = "") {
   NodeProto* node = parent->add_node();
   node->set_op_type(op);
@@ -58,7 +58,8 @@ NodeProto* add_node(Parent* parent, const std::string& op, std::vector<std::stri
   return node;
 }
 
-FunctionProto* add_function(ModelProto& model, const std::string& name, std::vector<std::string> inputs, std::vector<std::string> outputs) {
+FunctionProto* add_function(ModelProto& model, const std::string& name, const std::vector<std::string>& inputs,
+                            const std::vector<std::string>& outputs) {
   FunctionProto* function = model.add_functions();
   function->set_name(name);
   function->set_domain("local");
@@ -350,7 +351,7 @@ TEST(OnnxDomains, UnknownOpsOfOtherDomainsAreKept) {
   EXPECT_THAT(error_of(model), HasSubstr("found op 'Magic', expected one that `moru ops` lists"));
 }
 
-ModelProto sparse_model(std::vector<std::int64_t> indices, std::vector<std::int64_t> index_dims) {
+ModelProto sparse_model(const std::vector<std::int64_t>& indices, const std::vector<std::int64_t>& index_dims) {
   ModelProto model = empty_model();
   auto* sparse = model.mutable_graph()->add_sparse_initializer();
   sparse->add_dims(2);
