@@ -16,8 +16,9 @@
 namespace moru::cli {
 namespace {
 
-/// Runs here as it stands in the file, in any format and with all that its reader knows. A session of that backend is another thing: it first
-/// makes the integer arithmetic of QDQ groups (docs/arithmetic.md) of an ONNX file's bytes, which a comparison of two files must not do.
+/// Runs here as it stands in the file, in any format and with all that its reader knows. A session of that backend is another thing: it
+/// first makes the integer arithmetic of QDQ groups (docs/arithmetic.md) of an ONNX file's bytes, which a comparison of two files must not
+/// do.
 constexpr std::string_view kReference = "reference";
 
 Result<std::vector<runtime::Port>> input_ports(const model::Graph& graph) {

@@ -102,9 +102,9 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   constexpr std::string_view kSuffix = ".log";
   if (name.size() != 20 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
   std::uint64_t first = 0;
-  const char* const suffix = name.data() + name.size() - kSuffix.size();
-  const auto [end, error] = std::from_chars(name.data(), suffix, first);
-  if (error != std::errc() || end != suffix || first == 0) return std::nullopt;
+  const std::string_view digits = name.substr(0, name.size() - kSuffix.size());
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), first);
+  if (error != std::errc() || end != digits.data() + digits.size() || first == 0) return std::nullopt;
   return first;
 }
 

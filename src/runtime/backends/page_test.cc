@@ -12,7 +12,8 @@ TEST(BackendsPage, TheFileIsCurrent) {
   const auto file = read_file(Path(MORU_SOURCE_DIR) / "docs" / "backends.md");
   ASSERT_TRUE(file.has_value());
   const std::string written = file->substr(0, file->find("<!-- begin: scripts/measure_backends -->"));
-  EXPECT_TRUE(written == backends_page()) << "the first half of docs/backends.md is old; write it anew: scripts/measure_backends --first-half";
+  EXPECT_TRUE(written == backends_page())
+      << "the first half of docs/backends.md is old; write it anew: scripts/measure_backends --first-half";
 }
 
 TEST(BackendsPage, SaysWhereEachLibraryComesFrom) {
