@@ -13,7 +13,6 @@ namespace {
 
 using moru::testing::ProgramRun;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class Targets : public ::testing::Test {
  protected:
