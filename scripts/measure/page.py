@@ -36,10 +36,18 @@ def replace_section(page, script, lines):
     page.write_text(text[: text.index(begin)] + "\n".join([begin, "", *lines, "", end]) + text[text.index(end) + len(end) :])
 
 
+def write_lines(part, lines):
+    """What was measured, between the part's marks in docs/measurements.md."""
+    replace_section(MEASUREMENTS, part, [f"Measured on: {machine()}.", "", *lines])
+
+
+def table(rows):
+    return ["| what | at least | measured | |", "|---|---|---|---|", *rows]
+
+
 def write_rows(script, title, rows):
     """The section of docs/measurements.md; one that is not there yet comes to its end."""
     begin, end = markers(script)
     if begin not in MEASUREMENTS.read_text():
         MEASUREMENTS.write_text(MEASUREMENTS.read_text() + f"\n## {title}\n\n{begin}\n{end}\n")
-    head = f"Measured on: {machine()}."
-    replace_section(MEASUREMENTS, script, [head, "", "| what | at least | measured | |", "|---|---|---|---|", *rows])
+    write_lines(script, table(rows))

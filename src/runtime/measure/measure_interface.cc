@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What our interface costs over a library's own: `measure_interface BACKEND MODEL ours|theirs SECONDS` loads the model twice in this
-// process, through load_session() and by the library's C interface (runtime/backends/direct.h), the named one first, runs the two in turns
-// and prints JSON. For scripts/measure_backends, which starts it several times: where the memory of the two happens to lie makes a
-// difference, too.
+// What our interface costs over a library's own: `measure_interface BACKEND MODEL ours|theirs|control SECONDS` loads the model twice in
+// this process, through load_session() and by the library's C interface (runtime/backends/direct.h), the named one first, runs the two in
+// turns and prints JSON. For scripts/measure_backends, which starts it several times: where the memory of the two happens to lie makes a
+// difference, too. How much of one, "control" says: there the library's own stands on both sides.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -100,7 +100,7 @@ class Comparison {
  public:
   Comparison(const BackendSpec& backend, const DirectSpec& direct) : backend_(backend), direct_(direct) {}
 
-  Status load(const Path& path, bool ours_first) {
+  Status load(const Path& path, std::string_view first) {
     MORU_ASSIGN_OR_RETURN(bytes_, read_file(path));
     const ModelBytes given{format_of_bytes(bytes_), bytes_};
     if (std::ranges::find(backend_.formats, given.format) == backend_.formats.end()) {
@@ -110,14 +110,18 @@ class Comparison {
       converted_ = bytes_;
     }
     MORU_RETURN_IF_ERROR(make_memory());
-    if (ours_first) MORU_RETURN_IF_ERROR(load_ours());
+    if (first == "ours") MORU_RETURN_IF_ERROR(load_ours());
     MORU_ASSIGN_OR_RETURN(theirs_, direct_.load(converted_, inputs_, outputs_));
-    if (!ours_first) MORU_RETURN_IF_ERROR(load_ours());
+    if (first == "theirs") MORU_RETURN_IF_ERROR(load_ours());
+    if (first == "control") {
+      MORU_ASSIGN_OR_RETURN(control_, direct_.load(converted_, inputs_, outputs_));
+    }
     return {};
   }
 
   Status measure(TimeNs time) {
     Side ours{.run = [this] { return ours_->run(inputs_, outputs_).has_value(); }};
+    if (control_ != nullptr) ours.run = [this] { return control_->run(); };
     Side theirs{.run = [this] { return theirs_->run(); }};
     MORU_RETURN_IF_ERROR(take_turns(ours, theirs, time));
     const auto found = differences(ours, theirs);
@@ -153,9 +157,10 @@ class Comparison {
   std::vector<model::TensorView> outputs_;
   std::unique_ptr<Session> ours_;
   std::unique_ptr<DirectModel> theirs_;
+  std::unique_ptr<DirectModel> control_;  ///< in place of ours
 };
 
-Status measure(std::string_view name, const Path& path, bool ours_first, TimeNs time) {
+Status measure(std::string_view name, const Path& path, std::string_view first, TimeNs time) {
   const auto directs = all_directs();
   const auto direct = std::ranges::find(directs, name, &DirectSpec::name);
   if (direct == directs.end()) {
@@ -163,7 +168,7 @@ Status measure(std::string_view name, const Path& path, bool ours_first, TimeNs 
   }
   MORU_ASSIGN_OR_RETURN(const BackendChoice choice, choose_backend(name));
   Comparison comparison(*choice.backend, **direct);
-  MORU_RETURN_IF_ERROR(comparison.load(path, ours_first));
+  MORU_RETURN_IF_ERROR(comparison.load(path, first));
   return comparison.measure(time);
 }
 
@@ -172,13 +177,13 @@ Status measure(std::string_view name, const Path& path, bool ours_first, TimeNs 
 
 int main(int argc, char** argv) {
   using moru::ErrorCode;
-  moru::Status status = moru::fail(ErrorCode::kInvalidArgument, "usage: measure_interface BACKEND MODEL ours|theirs SECONDS");
+  moru::Status status = moru::fail(ErrorCode::kInvalidArgument, "usage: measure_interface BACKEND MODEL ours|theirs|control SECONDS");
   const std::string_view first = argc == 5 ? argv[3] : "";
   const std::string_view text = argc == 5 ? argv[4] : "";
   double seconds = 0;
   const bool right = std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc{} && seconds > 0 && seconds < 3600;
-  if (right && (first == "ours" || first == "theirs")) {
-    status = moru::runtime::measure(argv[1], argv[2], first == "ours", static_cast<moru::TimeNs>(seconds * 1e9));
+  if (right && (first == "ours" || first == "theirs" || first == "control")) {
+    status = moru::runtime::measure(argv[1], argv[2], first, static_cast<moru::TimeNs>(seconds * 1e9));
   }
   if (status) return 0;
   fmt::print(stderr, "{}\n", status.error().message);
