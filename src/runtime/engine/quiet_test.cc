@@ -15,7 +15,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "runtime/engine/plan.h"
+#include "runtime/engine/context.h"
 #include "runtime/engine/random_graph.h"
 
 namespace {

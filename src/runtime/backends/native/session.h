@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/backends/ports.h"
-#include "runtime/engine/plan.h"
+#include "runtime/engine/context.h"
 
 namespace moru::runtime::native {
 
