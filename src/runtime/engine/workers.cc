@@ -96,6 +96,7 @@ Result<std::unique_ptr<Workers>> Workers::start(int helpers) {
   std::unique_ptr<Workers> workers(new Workers(helpers));
   workers->threads_.reserve(static_cast<std::size_t>(helpers));
   const SignalsBlocked blocked;
+  workers->left_.store(helpers);
   for (int worker = 1; worker <= helpers; ++worker) {
     try {
       workers->threads_.emplace_back([all = workers.get(), worker] { all->serve(worker); });
@@ -104,6 +105,7 @@ Result<std::unique_ptr<Workers>> Workers::start(int helpers) {
                                                              worker + 1, error.code().message(), helpers + 1));
     }
   }
+  workers->wait_for_all();  // what a thread asks of the system when it starts is not for a run
   return workers;
 }
 
@@ -134,9 +136,13 @@ void Workers::work(int worker) noexcept {
     auto& offer = seats_[(static_cast<std::size_t>(worker) + i) % seats_.size()].offer;
     for (int part = take(offer); part >= 0; part = take(offer)) {
       job_.run(job_.context, worker, part);
-      if (left_.fetch_sub(1) == 1 && worker != 0) wake_if_parked(seats_[0].parked);
+      done(worker);
     }
   }
+}
+
+void Workers::done(int worker) noexcept {
+  if (left_.fetch_sub(1) == 1 && worker != 0) wake_if_parked(seats_[0].parked);
 }
 
 void Workers::wait_for_all() noexcept {
@@ -175,6 +181,7 @@ void Workers::serve(int worker) noexcept {
   pthread_setname_np(pthread_self(), "moru-worker");
   Seat& seat = seats_[static_cast<std::size_t>(worker)];
   std::uint64_t offer = 0;
+  done(worker);
   while ((offer = next_offer(seat, offer)) != kStop) work(worker);
 }
 

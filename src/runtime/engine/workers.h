@@ -44,13 +44,14 @@ class Workers {
   void serve(int worker) noexcept;
   std::uint64_t next_offer(Seat& seat, std::uint64_t seen) const noexcept;
   void work(int worker) noexcept;
+  void done(int worker) noexcept;  ///< with a part
   void wait_for_all() noexcept;
 
   std::vector<Seat> seats_;  ///< by worker
   std::vector<std::thread> threads_;
   Job job_{};  ///< written only while no part is left
   std::uint32_t number_ = 0;
-  alignas(64) std::atomic<int> left_ = 0;  ///< parts that are not done
+  alignas(64) std::atomic<int> left_ = 0;  ///< parts that are not done; at first, threads that have not begun
 };
 
 }  // namespace moru::runtime::engine
