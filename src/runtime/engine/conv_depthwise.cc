@@ -30,8 +30,9 @@ class DepthwiseStep final : public SplitStep {
     call.out = frame.at<T>(buffers_.y) + std::ptrdiff_t{begin} * it_.out_w * it_.channels;
     for (int row = begin; row < end;) {
       const int y = row % it_.out_h;
-      if (y == 0 || row == begin) rows.start(x + std::ptrdiff_t{row / it_.out_h} * it_.in_h * it_.in_w * it_.channels);
-      const int count = std::min({rows_at_once_, it_.out_h - y, end - row});
+      const int last = std::min(it_.out_h, y + end - row);  // of this image
+      if (y == 0 || row == begin) rows.start(x + std::ptrdiff_t{row / it_.out_h} * it_.in_h * it_.in_w * it_.channels, last);
+      const int count = std::min(rows_at_once_, last - y);
       call.rows = rows.at(y, count);
       call.out_height = count;
       kernel_(call);

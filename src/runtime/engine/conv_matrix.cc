@@ -80,7 +80,8 @@ class ConvStep final : public SplitStep {
       const int n = piece / chunks;
       const int y = piece % chunks * rows_at_once_;
       if (y == 0 || piece == begin) {
-        rows.start(frame.at<const T>(buffers_.x) + std::ptrdiff_t{n} * it_.in_h * it_.in_w * it_.channels);
+        const int last = std::min(it_.out_h, y + (end - piece) * rows_at_once_);
+        rows.start(frame.at<const T>(buffers_.x) + std::ptrdiff_t{n} * it_.in_h * it_.in_w * it_.channels, last);
       }
       const int first = (n * it_.out_h + y) * it_.out_w;
       if (mode_ == ConvRows::kLines) {
