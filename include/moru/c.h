@@ -5,7 +5,7 @@
  *              kept in globals. No input crashes: a null pointer where one must not be is MORU_INVALID_ARGUMENT.
  *   Ownership  What the caller gives is borrowed for the call. What a session points to (ports, memory) is the session's, until moru_bind()
  *              or moru_free().
- *   Threads    A session takes one call at a time and may move between threads. Different sessions share nothing: a thread each is fine.
+ *   Threads    A session takes one call at a time and may move between threads. Different sessions, clones too, may run at the same time.
  *   Growth     Structs that the library fills may grow at their end; moru_options carries its size; the others stay as they are. Numbers of
  *              codes and types never change their meaning. */
 #pragma once
@@ -97,7 +97,7 @@ typedef struct moru_options {
   size_t struct_size;  /* sizeof(moru_options) */
   const char* backend; /* "native" when null; "openvino", "onnxruntime:cuda" */
   const char* device;  /* one of the backend's devices; its default when null */
-  int32_t threads;     /* 1 when 0 */
+  int32_t threads;     /* that a run may take, the caller's among them; 1 when 0 */
   const moru_setting* settings;
   size_t setting_count;
 } moru_options;
@@ -109,6 +109,11 @@ typedef struct moru_options {
 MORU_API moru_code moru_load_file(const char* path, const moru_options* options, moru_session** session, moru_error* error);
 MORU_API moru_code moru_load_bytes(const void* bytes, size_t size_bytes, const moru_options* options, moru_session** session,
                                    moru_error* error);
+/* Another session of the same model, options and shapes, to run at the same time: it has memory and threads of its own, and shares the
+ * weights. Both live as long as they like. A call on `session`, as for its one call at a time. MORU_UNSUPPORTED on other backends than
+ * "native": load the model again. */
+MORU_API moru_code moru_clone(const moru_session* session, moru_session** copy, moru_error* error);
+
 /* Null is fine. */
 MORU_API void moru_free(moru_session* session);
 
@@ -155,8 +160,8 @@ typedef struct moru_buffer {
   size_t size_bytes;
   moru_dtype dtype;
 } moru_buffer;
-/* One inference, from and into the caller's memory, in the order of the ports. Outputs overlap nothing. On "native": no allocation, lock or
- * system call. After an error the outputs hold anything. */
+/* One inference, from and into the caller's memory, in the order of the ports. Outputs overlap nothing. On "native": no allocation or lock,
+ * and no system call, but with several threads to wake one and to park (futex). After an error the outputs hold anything. */
 MORU_API moru_code moru_run(moru_session* session, const moru_const_buffer* inputs, size_t input_count, const moru_buffer* outputs,
                             size_t output_count, moru_error* error);
 

@@ -113,6 +113,14 @@ class Session {
     });
   }
 
+  /// Another of the same model, for another thread, that shares the weights; see moru_clone().
+  Result<Session> clone() const {
+    moru_session* copy = nullptr;
+    const auto made = status([&](moru_error* e) { return moru_clone(handle_.get(), &copy, e); });
+    if (!made) return std::unexpected(made.error());
+    return Session(copy);
+  }
+
   std::vector<Port> inputs() const { return ports(moru_input_count(handle_.get()), moru_input); }
   std::vector<Port> outputs() const { return ports(moru_output_count(handle_.get()), moru_output); }
 

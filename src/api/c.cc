@@ -144,6 +144,17 @@ moru_code moru_load_bytes(const void* bytes, size_t size_bytes, const moru_optio
   });
 }
 
+moru_code moru_clone(const moru_session* session, moru_session** copy, moru_error* error) {
+  return api::guarded(error, [&]() -> Status {
+    MORU_RETURN_IF_ERROR(api::check_given(copy != nullptr, "moru_clone", "a place for the session"));
+    *copy = nullptr;
+    MORU_RETURN_IF_ERROR(api::check_given(session != nullptr, "moru_clone", "a session"));
+    MORU_ASSIGN_OR_RETURN(api::BoundSession bound, session->bound.clone());
+    *copy = std::make_unique<moru_session>(std::move(bound)).release();
+    return {};
+  });
+}
+
 void moru_free(moru_session* session) { const std::unique_ptr<moru_session> owned(session); }
 
 size_t moru_input_count(const moru_session* session) { return session == nullptr ? 0 : session->bound.inputs().size(); }

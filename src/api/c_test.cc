@@ -253,6 +253,34 @@ TEST(C, MemoryThatDoesNotFitIsRefused) {
   refuses(&good_in, 1, nullptr, 1, "found a null pointer, expected outputs");
 }
 
+TEST(C, AClonedSessionHasTheSameShapesAndLivesOn) {
+  Session session = load("dense.onnx");
+  const std::int64_t dims[] = {2, 4};
+  const moru_shape shape = {dims, 2};
+  moru_error error;
+  ASSERT_EQ(moru_bind(session.get(), &shape, 1, &error), MORU_OK) << error.message;
+  moru_session* copy = nullptr;
+  ASSERT_EQ(moru_clone(session.get(), &copy, &error), MORU_OK) << error.message;
+  const Session clone(copy);
+  session.reset();
+  EXPECT_EQ(moru_output(clone.get(), 0)->size_bytes, 16);
+  const std::vector<float> x = {1, 2, 3, 4, 1, 1, 1, 1};
+  std::vector<float> y(4);
+  const moru_const_buffer from = in(x, MORU_FLOAT32);
+  const moru_buffer to = out(y, MORU_FLOAT32);
+  ASSERT_EQ(moru_run(clone.get(), &from, 1, &to, 1, &error), MORU_OK) << error.message;
+  EXPECT_THAT(y, ElementsAre(10.5F, 0, 4.5F, 0));
+  moru_session* none = clone.get();
+  EXPECT_EQ(moru_clone(nullptr, &none, &error), MORU_INVALID_ARGUMENT);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_EQ(moru_clone(clone.get(), nullptr, &error), MORU_INVALID_ARGUMENT);
+  moru_options reference = MORU_OPTIONS;
+  reference.backend = "reference";
+  const Session shares_nothing = load("dense.onnx", &reference);
+  EXPECT_EQ(moru_clone(shares_nothing.get(), &none, &error), MORU_UNSUPPORTED);
+  EXPECT_THAT(error.message, HasSubstr("load the model again"));
+}
+
 TEST(C, NullPointersAreErrors) {
   moru_error error;
   moru_session* session = nullptr;

@@ -49,6 +49,15 @@ TEST(Cxx, DescribesAndBinds) {
   EXPECT_THAT(y, ElementsAre(4.5F, 0, 4.5F, 0));
 }
 
+TEST(Cxx, Clones) {
+  auto session = Session::load_file(path_of("dense.onnx"), {.threads = 2}).value();
+  auto clone = session.clone();
+  ASSERT_TRUE(clone.has_value()) << clone.error().message;
+  std::vector<float> y(2);
+  ASSERT_TRUE(clone->run({std::vector<float>{1, 2, 3, 4}}, {y}).has_value());
+  EXPECT_THAT(y, ElementsAre(10.5F, 0));
+}
+
 TEST(Cxx, LoadsBytes) {
   std::ifstream file(path_of("levels.tflite"), std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});

@@ -141,6 +141,16 @@ Result<BoundSession> BoundSession::create(std::unique_ptr<runtime::Session> sess
   return made;
 }
 
+Result<BoundSession> BoundSession::clone() const {
+  MORU_ASSIGN_OR_RETURN(auto session, session_->clone());
+  MORU_ASSIGN_OR_RETURN(BoundSession made, create(std::move(session)));
+  if (unbound_) return made;
+  std::vector<Dims> dims;
+  for (const BoundPort& port : inputs_) dims.push_back(port.bound);
+  MORU_RETURN_IF_ERROR_IN("clone", made.bind(std::move(dims)));
+  return made;
+}
+
 Status BoundSession::bind(std::span<const moru_shape> inputs) {
   if (inputs.size() != inputs_.size()) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("found {} shapes, expected {}", inputs.size(), inputs_.size()));

@@ -28,6 +28,9 @@ class BoundSession {
   /// Open extents are bound to 1. Errors: kUnsupported for an element type that moru/c.h does not have.
   static Result<BoundSession> create(std::unique_ptr<runtime::Session> session);
 
+  /// Another, with the same shapes. Errors: those of Session::clone().
+  Result<BoundSession> clone() const;
+
   /// All is as before after an error. Errors: those of Session::prepare().
   Status bind(std::span<const moru_shape> inputs);
   /// Errors: kInvalidArgument for memory that does not fit the ports; those of the backend. Allocates nothing unless it fails.

@@ -91,6 +91,9 @@ class Session {
   virtual Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs);
   /// For the shapes of the last load, prepare() or run(); none where the backend cannot tell.
   virtual std::optional<MemoryNeed> memory() const { return std::nullopt; }
+  /// Another session of the same model and options, for another thread, that shares what does not change: weights and plans. Each lives as
+  /// long as it likes. kUnsupported where the backend shares nothing: load again.
+  virtual Result<std::unique_ptr<Session>> clone() const;
 };
 
 /// A model as a file has it: "onnx" or "tflite", borrowed.

@@ -96,6 +96,10 @@ Result<std::vector<model::Dims>> Session::prepare(std::span<const model::Dims> i
   return PortChecker(this->inputs(), this->outputs()).output_dims(inputs);
 }
 
+Result<std::unique_ptr<Session>> Session::clone() const {
+  return fail(ErrorCode::kUnsupported, "clone model: found a backend whose sessions share nothing, expected native; load the model again");
+}
+
 Result<std::string> find_backend_library(std::string_view backend, std::string_view file) {
   std::vector<Path> folders;
   if (const char* listed = std::getenv("MORU_BACKEND_PATH"); listed != nullptr) {

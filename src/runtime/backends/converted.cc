@@ -49,4 +49,9 @@ Result<std::vector<model::Dims>> ConvertedModel::prepare(std::span<const model::
   return session_->prepare(inputs);
 }
 
+Result<std::unique_ptr<Session>> ConvertedModel::clone() const {
+  MORU_ASSIGN_OR_RETURN(auto session, session_->clone());
+  return std::unique_ptr<Session>(new ConvertedModel(std::move(session), inputs_, outputs_));
+}
+
 }  // namespace moru::runtime

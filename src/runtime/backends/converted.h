@@ -21,6 +21,7 @@ class ConvertedModel final : public Session {
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
   Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs) override;
   std::optional<MemoryNeed> memory() const override { return session_->memory(); }
+  Result<std::unique_ptr<Session>> clone() const override;
 
  private:
   ConvertedModel(std::unique_ptr<Session> session, std::vector<Port> inputs, std::vector<Port> outputs);

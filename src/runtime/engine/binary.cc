@@ -12,7 +12,7 @@ struct Axis {
   std::int64_t b;
 };
 
-class BinaryStep final : public Step {
+class BinaryStep final : public SplitStep {
  public:
   struct Buffers {
     BufferId a;
@@ -20,17 +20,30 @@ class BinaryStep final : public Step {
     BufferId y;
   };
   BinaryStep(const Buffers& buffers, std::vector<Axis> axes, kernels::BinaryMap map, Bounds bounds)
-      : buffers_(buffers), axes_(std::move(axes)), map_(map), bounds_(bounds) {}
+      : SplitStep(static_cast<int>((axes.front().extent + block_of(axes) - 1) / block_of(axes))),
+        buffers_(buffers),
+        axes_(std::move(axes)),
+        map_(map),
+        bounds_(bounds) {
+    for (std::size_t i = 1; i < axes_.size(); ++i) y_step_ *= axes_[i].extent;
+  }
 
-  void run(const Frame& frame) const noexcept override {
-    walk(0, frame.at<const float>(buffers_.a), frame.at<const float>(buffers_.b), frame.at<float>(buffers_.y));
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    Axis axis = axes_.front();
+    const std::int64_t block = block_of(axes_);
+    const std::int64_t first = begin * block;
+    axis.extent = std::min(end * block, axis.extent) - first;
+    walk(0, axis, frame.at<const float>(buffers_.a) + first * axis.a, frame.at<const float>(buffers_.b) + first * axis.b,
+         frame.at<float>(buffers_.y) + first * y_step_);
   }
 
  private:
-  float* walk(std::size_t depth, const float* a, const float* b, float* y) const noexcept {
-    const Axis axis = axes_[depth];
+  /// A piece is an index of the outermost axis, or so many of the only one.
+  static std::int64_t block_of(const std::vector<Axis>& axes) { return axes.size() > 1 ? 1 : 4096; }
+
+  float* walk(std::size_t depth, const Axis& axis, const float* a, const float* b, float* y) const noexcept {
     if (depth + 1 < axes_.size()) {
-      for (std::int64_t i = 0; i < axis.extent; ++i) y = walk(depth + 1, a + i * axis.a, b + i * axis.b, y);
+      for (std::int64_t i = 0; i < axis.extent; ++i) y = walk(depth + 1, axes_[depth + 1], a + i * axis.a, b + i * axis.b, y);
       return y;
     }
     map_({.a = a,
@@ -48,6 +61,7 @@ class BinaryStep final : public Step {
   std::vector<Axis> axes_;
   kernels::BinaryMap map_;
   Bounds bounds_;
+  std::int64_t y_step_ = 1;  ///< elements of y from one index of the outermost axis to the next
 };
 
 /// Strides of an operand along the axes of `y`, in the order y lies in.

@@ -7,23 +7,22 @@
 namespace moru::runtime::engine {
 namespace {
 
-class BorderStep final : public Step {
+class BorderStep final : public ElementsStep {
  public:
   BorderStep(BufferId from, BufferId to, std::size_t bytes, bool flip, const kernels::Kernels& kernels)
-      : from_(from), to_(to), bytes_(bytes), flip_(flip), flip_u8_(kernels.elementwise->flip_u8) {}
+      : ElementsStep(bytes), from_(from), to_(to), flip_(flip), flip_u8_(kernels.elementwise->flip_u8) {}
 
-  void run(const Frame& frame) const noexcept override {
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
     if (flip_) {
-      flip_u8_(frame.at<const std::uint8_t>(from_), frame.at<std::uint8_t>(to_), bytes_);
+      flip_u8_(frame.at<const std::uint8_t>(from_) + first, frame.at<std::uint8_t>(to_) + first, count);
     } else {
-      std::memcpy(frame.at<std::byte>(to_), frame.at<const std::byte>(from_), bytes_);
+      std::memcpy(frame.at<std::byte>(to_) + first, frame.at<const std::byte>(from_) + first, count);
     }
   }
 
  private:
   BufferId from_;
   BufferId to_;
-  std::size_t bytes_;
   bool flip_;
   void (*flip_u8_)(const std::uint8_t* x, std::uint8_t* y, std::size_t count);
 };

@@ -7,13 +7,14 @@ namespace moru::runtime::engine {
 namespace {
 
 template <class Call>
-class DepthwiseStep final : public Step {
+class DepthwiseStep final : public SplitStep {
  public:
   using T = std::remove_pointer_t<decltype(Call::out)>;
 
   DepthwiseStep(const ConvGeometry& geometry, const ConvBuffers& buffers, const Call& call, void (*kernel)(const Call&), T padding,
                 BufferId memory)
-      : it_(geometry),
+      : SplitStep(geometry.batch * geometry.out_h),
+        it_(geometry),
         buffers_(buffers),
         call_(call),
         kernel_(kernel),
@@ -21,20 +22,22 @@ class DepthwiseStep final : public Step {
         memory_(memory),
         rows_at_once_(PaddedRows<T>::most_at_once(geometry)) {}
 
-  void run(const Frame& frame) const noexcept override {
+  /// A piece is a row of outputs: how many of them a call does changes nothing in them.
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
     PaddedRows<T> rows(it_, padding_, frame.at<T>(memory_));
     const T* x = frame.at<const T>(buffers_.x);
     Call call = call_;
-    call.out = frame.at<T>(buffers_.y);
-    for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels) {
-      rows.start(x);
-      for (int y = 0; y < it_.out_h; y += rows_at_once_) {
-        const int count = std::min(rows_at_once_, it_.out_h - y);
-        call.rows = rows.at(y, count);
-        call.out_height = count;
-        kernel_(call);
-        call.out += std::ptrdiff_t{count} * it_.out_w * it_.channels;
-      }
+    call.out = frame.at<T>(buffers_.y) + std::ptrdiff_t{begin} * it_.out_w * it_.channels;
+    for (int row = begin; row < end;) {
+      const int y = row % it_.out_h;
+      const int last = std::min(it_.out_h, y + end - row);  // of this image
+      if (y == 0 || row == begin) rows.start(x + std::ptrdiff_t{row / it_.out_h} * it_.in_h * it_.in_w * it_.channels, last);
+      const int count = std::min(rows_at_once_, last - y);
+      call.rows = rows.at(y, count);
+      call.out_height = count;
+      kernel_(call);
+      call.out += std::ptrdiff_t{count} * it_.out_w * it_.channels;
+      row += count;
     }
   }
 

@@ -11,6 +11,8 @@ namespace {
 /// Bytes of gathered rows that stay in the first cache beside the weights.
 constexpr std::size_t kPanelBytes = 24576;
 
+int divided_up(int a, int b) { return (a + b - 1) / b; }
+
 /// A row of the kernel reads columns that lie side by side.
 bool is_run(const ConvGeometry& geometry) { return geometry.group == 1 && geometry.dilation_w == 1; }
 
@@ -21,7 +23,7 @@ std::ptrdiff_t panel_elements(const ConvGeometry& geometry, int rows, std::ptrdi
 }
 
 template <class Matrix>
-class ConvStep final : public Step {
+class ConvStep final : public SplitStep {
  public:
   using T = typename Matrix::Element;
   struct Scratch {
@@ -33,7 +35,8 @@ class ConvStep final : public Step {
 
   ConvStep(const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices, ConvRows mode, Scratch scratch,
            int rows_at_once, std::ptrdiff_t row, T padding, const kernels::Kernels& kernels)
-      : it_(geometry),
+      : SplitStep(pieces_of(geometry, matrices, mode, rows_at_once)),
+        it_(geometry),
         buffers_(buffers),
         matrices_(std::move(matrices)),
         mode_(mode),
@@ -44,30 +47,51 @@ class ConvStep final : public Step {
         gather_(kernels.gather->run),
         sum_columns_u8_(kernels.elementwise->sum_columns_u8) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const T* x = frame.at<const T>(buffers_.x);
-    const int places = it_.out_h * it_.out_w;
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
     if (mode_ == ConvRows::kReady) {
-      for (std::size_t g = 0; g < matrices_.size(); ++g, x += it_.group_channels()) {
-        product(frame, g, {.count = it_.batch * places, .a = x, .stride = it_.channels}, 0);
-      }
-      return;
-    }
-    PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
-    for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.in_h} * it_.in_w * it_.channels) {
-      rows.start(x);
-      for (int y = 0; y < it_.out_h; y += rows_at_once_) {
-        const int first = n * places + y * it_.out_w;
-        if (mode_ == ConvRows::kLines) {
-          product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
-        } else {
-          gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
-        }
-      }
+      for (int piece = begin; piece < end; ++piece) ready(frame, piece);
+    } else {
+      from_lines(frame, begin, end);
     }
   }
 
  private:
+  static int chunks_of(const ConvGeometry& it, int rows_at_once) { return divided_up(it.out_h, rows_at_once); }
+  static int pieces_of(const ConvGeometry& it, const std::vector<Matrix>& matrices, ConvRows mode, int rows_at_once) {
+    return mode == ConvRows::kReady ? matrices.front().cut.pieces() : it.batch * chunks_of(it, rows_at_once);
+  }
+
+  /// A piece of the product, of each group.
+  void ready(const Frame& frame, int piece) const noexcept {
+    const T* x = frame.at<const T>(buffers_.x);
+    const Cut& cut = matrices_.front().cut;
+    const int first = cut.first_row(piece);
+    x += std::ptrdiff_t{first} * it_.channels;
+    for (std::size_t g = 0; g < matrices_.size(); ++g, x += it_.group_channels()) {
+      product(frame, g, {.count = cut.end_row(piece) - first, .a = x, .stride = it_.channels}, first, cut.slice_of(piece));
+    }
+  }
+
+  /// A piece is rows_at_once_ rows of outputs.
+  void from_lines(const Frame& frame, int begin, int end) const noexcept {
+    PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
+    const int chunks = chunks_of(it_, rows_at_once_);
+    for (int piece = begin; piece < end; ++piece) {
+      const int n = piece / chunks;
+      const int y = piece % chunks * rows_at_once_;
+      if (y == 0 || piece == begin) {
+        const int last = std::min(it_.out_h, y + (end - piece) * rows_at_once_);
+        rows.start(frame.at<const T>(buffers_.x) + std::ptrdiff_t{n} * it_.in_h * it_.in_w * it_.channels, last);
+      }
+      const int first = (n * it_.out_h + y) * it_.out_w;
+      if (mode_ == ConvRows::kLines) {
+        product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
+      } else {
+        gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
+      }
+    }
+  }
+
   /// Groups lie behind one another in the panel: each row of x is asked for once.
   void gathered(const Frame& frame, PaddedRows<T>& rows, int first, int out_y, int count) const noexcept {
     T* panel = frame.at<T>(scratch_.panel);
@@ -101,14 +125,14 @@ class ConvStep final : public Step {
              .to_stride = row_ * kBytes});
   }
 
-  /// Outputs from `first` on, of group g.
-  void product(const Frame& frame, std::size_t g, const Rows<T>& rows, int first) const noexcept {
+  /// Outputs from `first` on, of group g; all slices of its matrix where none is named.
+  void product(const Frame& frame, std::size_t g, const Rows<T>& rows, int first, int slice = kAllSlices) const noexcept {
     const Matrix& matrix = matrices_[g];
     const std::ptrdiff_t at = std::ptrdiff_t{first} * it_.outputs + static_cast<std::ptrdiff_t>(g) * it_.group_outputs();
     const std::int32_t* row_sums = nullptr;
     if constexpr (sizeof(T) == 1) row_sums = sums_of(frame, matrix, rows);
     const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual) + at;
-    matrix.run(rows, frame.at<T>(buffers_.y) + at, it_.outputs, row_sums, residual, it_.outputs);
+    matrix.run(rows, {frame.at<T>(buffers_.y) + at, it_.outputs, residual, row_sums}, slice);
   }
 
   const std::int32_t* sums_of(const Frame& frame, const Matrix& matrix, const Rows<T>& rows) const noexcept {
@@ -144,7 +168,9 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   const std::ptrdiff_t row = (k + Matrix::kRowUnit - 1) / Matrix::kRowUnit * Matrix::kRowUnit;
   const std::size_t line_bytes = static_cast<std::size_t>(geometry.out_w) * static_cast<std::size_t>(row) * sizeof(T);
   const ConvRows mode = rows_of(geometry, sizeof(T));
-  const int rows_at_once = mode == ConvRows::kGathered ? std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h) : 1;
+  int rows_at_once = mode == ConvRows::kGathered ? std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h) : 1;
+  // As many times, but evenly.
+  rows_at_once = divided_up(geometry.out_h, divided_up(geometry.out_h, rows_at_once));
   typename ConvStep<Matrix>::Scratch scratch;
   if (mode != ConvRows::kReady) scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   if (mode == ConvRows::kGathered) {

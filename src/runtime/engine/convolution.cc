@@ -68,7 +68,8 @@ MatrixShape matrix_shape(const ConvGeometry& geometry, std::size_t element_bytes
   if (rows_of(geometry, element_bytes) == ConvRows::kLines) {
     return {.n = geometry.outputs, .k = geometry.kernel_w * geometry.channels, .lines = geometry.kernel_h};
   }
-  return {.n = geometry.group_outputs(), .k = geometry.taps() * geometry.group_channels()};
+  const int m = geometry.is_pointwise() ? geometry.batch * geometry.out_h * geometry.out_w : 0;
+  return {.n = geometry.group_outputs(), .k = geometry.taps() * geometry.group_channels(), .m = m};
 }
 
 template <class T>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/copy.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -34,20 +35,40 @@ std::vector<Axis> merged(const Copy& copy) {
 constexpr std::int64_t kFewElements = 4;
 
 template <class T>
-class CopyStep final : public Step {
+class CopyStep final : public SplitStep {
  public:
-  CopyStep(BufferId from, BufferId to, const Copy& copy)
-      : from_(from), to_(to), from_offset_(copy.from_offset), to_offset_(copy.to_offset), axes_(merged(copy)) {}
+  CopyStep(BufferId from, BufferId to, const Copy& copy) : CopyStep(from, to, copy, merged(copy)) {}
 
-  void run(const Frame& frame) const noexcept override { copy(0, frame.at<const T>(from_) + from_offset_, frame.at<T>(to_) + to_offset_); }
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    Axis axis = axes_.front();
+    const std::int64_t first = begin * block_;
+    axis.extent = std::min(end * block_, axis.extent) - first;
+    copy(0, axis, frame.at<const T>(from_) + from_offset_ + first * axis.from, frame.at<T>(to_) + to_offset_ + first * axis.to);
+  }
 
  private:
-  void copy(std::size_t depth, const T* from, T* to) const noexcept {
-    const Axis axis = axes_[depth];
+  CopyStep(BufferId from, BufferId to, const Copy& copy, std::vector<Axis> axes)
+      : SplitStep(static_cast<int>((axes.front().extent + block_of(axes) - 1) / block_of(axes))),
+        from_(from),
+        to_(to),
+        from_offset_(copy.from_offset),
+        to_offset_(copy.to_offset),
+        axes_(std::move(axes)),
+        block_(block_of(axes_)) {}
+
+  /// Indices of the outermost axis that are a piece: some thousands of elements.
+  static std::int64_t block_of(const std::vector<Axis>& axes) {
+    constexpr std::int64_t kElements = 4096;
+    std::int64_t inside = 1;
+    for (std::size_t i = 1; i < axes.size(); ++i) inside *= axes[i].extent;
+    return std::max<std::int64_t>(kElements / std::max<std::int64_t>(inside, 1), 1);
+  }
+
+  void copy(std::size_t depth, const Axis& axis, const T* from, T* to) const noexcept {
     if (depth + 2 == axes_.size() && axes_.back().extent <= kFewElements) {
       few(axis, axes_.back(), from, to);
     } else if (depth + 1 < axes_.size()) {
-      for (std::int64_t i = 0; i < axis.extent; ++i) copy(depth + 1, from + i * axis.from, to + i * axis.to);
+      for (std::int64_t i = 0; i < axis.extent; ++i) copy(depth + 1, axes_[depth + 1], from + i * axis.from, to + i * axis.to);
     } else if (axis.from == 1 && axis.to == 1) {
       std::memcpy(to, from, static_cast<std::size_t>(axis.extent) * sizeof(T));
     } else {
@@ -67,6 +88,7 @@ class CopyStep final : public Step {
   std::int64_t from_offset_;
   std::int64_t to_offset_;
   std::vector<Axis> axes_;
+  std::int64_t block_;
 };
 
 }  // namespace

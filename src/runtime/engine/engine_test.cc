@@ -9,7 +9,7 @@
 #include "model/graph/text.h"
 #include "model/ops/op.h"
 #include "model/ops/verify.h"
-#include "runtime/engine/plan.h"
+#include "runtime/engine/context.h"
 #include "runtime/engine/random_graph.h"
 
 namespace moru::runtime::engine {

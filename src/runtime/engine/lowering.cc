@@ -154,7 +154,7 @@ Result<Stored> Lowering::output(ValueId value, Layout layout) {
 
 void Lowering::alias(ValueId value, Stored stored) { stored_[static_cast<std::size_t>(value)] = std::move(stored); }
 
-BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, 0); }
+BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kScratch, .bytes = bytes + kernels::kSlack}, 0); }
 
 Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
@@ -330,16 +330,21 @@ BufferId Lowering::new_buffer(Buffer buffer, std::size_t value_bytes) {
 }
 
 void Lowering::place_buffers() {
-  std::vector<Lifetime> in_arena;
-  std::vector<std::size_t> which;
-  for (std::size_t i = 0; i < lifetimes_.size(); ++i) {
-    if (plan_->buffers_[i].kind != Buffer::Kind::kArena || lifetimes_[i].first < 0) continue;
-    in_arena.push_back(lifetimes_[i]);
-    which.push_back(i);
-  }
-  const ArenaPlan arena = plan_arena(in_arena);
-  for (std::size_t i = 0; i < which.size(); ++i) plan_->buffers_[which[i]].offset = arena.offsets[i];
-  plan_->arena_bytes_ = arena.bytes;
+  const auto place = [this](std::size_t Buffer::* offset, auto is_placed) {
+    std::vector<Lifetime> lifetimes;
+    std::vector<std::size_t> which;
+    for (std::size_t i = 0; i < lifetimes_.size(); ++i) {
+      if (!is_placed(plan_->buffers_[i].kind) || lifetimes_[i].first < 0) continue;
+      lifetimes.push_back(lifetimes_[i]);
+      which.push_back(i);
+    }
+    const ArenaPlan arena = plan_arena(lifetimes);
+    for (std::size_t i = 0; i < which.size(); ++i) plan_->buffers_[which[i]].*offset = arena.offsets[i];
+    return arena.bytes;
+  };
+  using Kind = Buffer::Kind;
+  plan_->arena_bytes_ = place(&Buffer::offset, [](Kind kind) { return kind == Kind::kArena || kind == Kind::kScratch; });
+  plan_->worker_bytes_ = place(&Buffer::worker_offset, [](Kind kind) { return kind == Kind::kScratch; });
 }
 
 const LowerSpec* find_lowering(std::string_view name, std::string_view domain) {

@@ -64,7 +64,7 @@ class Lowering {
   Result<model::Dims> dims(model::ValueId value) const;
   /// The value lies where another does.
   void alias(model::ValueId value, Stored stored);
-  /// Memory that only the next step uses.
+  /// Memory that only the next step uses; each worker has its own.
   BufferId scratch(std::size_t bytes);
   /// Numbers that live as long as the plan, aligned, with slack behind them.
   template <class T>

@@ -18,12 +18,51 @@ std::int32_t level_at(const Tensor& tensor, std::size_t i) {
   return tensor.dtype() == DType::kInt8 ? std::int32_t{tensor.data<std::int8_t>()[i]} : std::int32_t{tensor.data<std::uint8_t>()[i]};
 }
 
+/// Slice by slice.
+template <class Matrix, class T>
+Status pack(Lowering& lowering, std::span<const T> w, const MatrixShape& shape, Matrix* matrix) {
+  matrix->cut = Cut::of(shape);
+  const auto packed_bytes = [&](int n) {
+    return (matrix->kernel->packed_bytes(n, shape.lines, shape.k) + kAlignment - 1) / kAlignment * kAlignment;
+  };
+  matrix->slice_bytes = packed_bytes(matrix->cut.slice);
+  const int last = matrix->cut.slices() - 1;
+  const std::size_t before = static_cast<std::size_t>(last) * matrix->slice_bytes;
+  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(before + packed_bytes(shape.n - matrix->cut.first_output(last))));
+  matrix->call.weights = packed;
+  for (int i = 0; i <= last; ++i, packed += matrix->slice_bytes) {
+    const int first = matrix->cut.first_output(i);
+    matrix->kernel->pack(w.data() + std::ptrdiff_t{first} * shape.lines * shape.k, matrix->cut.end_output(i) - first, shape.lines, shape.k,
+                         packed);
+  }
+  return {};
+}
+
 template <class T>
 T entry(std::span<const T> values, std::size_t channel) {
   return values[values.size() == 1 ? 0 : channel];
 }
 
 }  // namespace
+
+Cut Cut::of(const MatrixShape& shape) {
+  // A few us of products at the least, so that a call of the kernel is cheap beside them; and enough pieces for the cores there are.
+  constexpr double kLeastMacs = 1 << 18;
+  constexpr double kMostPieces = 32;
+  constexpr int kRows = 24;  // a multiple of most kernels' tiles
+  Cut cut{.m = shape.m, .n = shape.n, .rows = shape.m, .slice = shape.n};
+  const double macs = double{1} * shape.m * shape.n * shape.lines * shape.k;
+  const auto pieces = static_cast<int>(std::clamp(macs / kLeastMacs, 1.0, kMostPieces));
+  if (pieces == 1) return cut;
+  const int parts = std::clamp(shape.m / kRows, 1, pieces);
+  if (parts > 1) {
+    cut.rows = std::max(1, (shape.m / parts + kRows / 2) / kRows) * kRows;
+    cut.row_parts = std::max(1, (shape.m + kRows / 2) / cut.rows);
+  }
+  const int slices = std::clamp(pieces / cut.row_parts, 1, std::max(1, shape.n / kernels::kPadding));
+  if (slices > 1) cut.slice = kernels::padded((shape.n + slices - 1) / slices);
+  return cut;
+}
 
 bool LevelArithmetic::has_w_zero() const {
   return std::ranges::any_of(w_zero, [](std::int32_t zero) { return zero != 0; });
@@ -111,15 +150,13 @@ Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic,
 Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, MatrixShape shape, std::span<const float> bias, Bounds bounds) {
   MatrixF32 matrix;
   matrix.kernel = lowering.kernels().gemm_f32;
-  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(shape.n, shape.lines, shape.k)));
-  matrix.kernel->pack(w.data(), shape.n, shape.lines, shape.k, packed);
+  MORU_RETURN_IF_ERROR(pack(lowering, w, shape, &matrix));
   std::vector<float> all(static_cast<std::size_t>(shape.n), 0.0F);
   std::ranges::copy(bias, all.begin());
   MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<float>(lowering, all, 0, shape.n));
   matrix.call.n = shape.n;
   matrix.call.k = shape.k;
   matrix.call.line_count = shape.lines;
-  matrix.call.weights = packed;
   matrix.call.low = bounds.low;
   matrix.call.high = bounds.high;
   return matrix;
@@ -131,8 +168,7 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
   const int k = shape.lines * shape.k;
   MatrixU8 matrix;
   matrix.kernel = lowering.kernels().gemm_u8;
-  MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(matrix.kernel->packed_bytes(shape.n, shape.lines, shape.k)));
-  matrix.kernel->pack(w.data(), shape.n, shape.lines, shape.k, packed);
+  MORU_RETURN_IF_ERROR(pack(lowering, w, shape, &matrix));
   std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
   std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
   for (int o = 0; o < n; ++o) {
@@ -154,7 +190,6 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
   matrix.call.n = shape.n;
   matrix.call.k = shape.k;
   matrix.call.line_count = shape.lines;
-  matrix.call.weights = packed;
   return matrix;
 }
 

@@ -19,6 +19,55 @@ struct Rows {
   const T* const* lines = nullptr;
 };
 
+/// Where they go, and what comes to them.
+template <class T>
+struct Outputs {
+  T* c = nullptr;
+  std::ptrdiff_t stride = 0;               ///< elements from one row to the next, of the residual, too
+  const T* residual = nullptr;             ///< floats only
+  const std::int32_t* row_sums = nullptr;  ///< levels only, where weights have zero points
+};
+
+/// What a matrix multiplies with: n rows of `lines` times k elements.
+struct MatrixShape {
+  int n = 0;
+  int k = 0;
+  int lines = 1;
+  int m = 0;  ///< rows of the left matrix that a run has, where they lie there together; else 0
+};
+
+/// How a product is cut into pieces for several workers: some rows each, and where there are few rows, a slice of the outputs, whose
+/// weights are packed for themselves. It follows from the shape alone, whoever runs how many of the pieces: floats are summed the same way.
+struct Cut {
+  int m = 0;
+  int n = 0;
+  int row_parts = 1;
+  int rows = 0;   ///< of a part; the last has what is left
+  int slice = 0;  ///< outputs, a multiple of kPadding; the last has what is left
+  static Cut of(const MatrixShape& shape);
+
+  int slices() const { return (n + slice - 1) / slice; }
+  int pieces() const { return row_parts * slices(); }
+  int slice_of(int piece) const { return piece % slices(); }
+  int first_row(int piece) const { return piece / slices() * rows; }
+  int end_row(int piece) const { return piece / slices() + 1 == row_parts ? m : first_row(piece) + rows; }
+  int most_rows() const { return m - (row_parts - 1) * rows; }
+  int first_output(int index) const { return index * slice; }
+  int end_output(int index) const { return std::min((index + 1) * slice, n); }
+};
+inline constexpr int kAllSlices = -1;
+
+/// Calls f(weights, first output, outputs) for the slice, or for all.
+template <class Matrix, class F>
+void for_slices(const Matrix& matrix, int slice, F f) noexcept {
+  const Cut& cut = matrix.cut;
+  const int first = slice == kAllSlices ? 0 : slice;
+  const int end = slice == kAllSlices ? cut.slices() : slice + 1;
+  for (int i = first; i < end; ++i) {
+    f(matrix.call.weights + static_cast<std::size_t>(i) * matrix.slice_bytes, cut.first_output(i), cut.end_output(i) - cut.first_output(i));
+  }
+}
+
 /// Weights, bias and bounds of [m, k] x [k, n] on floats.
 struct MatrixF32 {
   using Element = float;
@@ -26,20 +75,26 @@ struct MatrixF32 {
   static constexpr int kRowUnit = 1;  ///< rows of `a` are padded to a multiple of so many elements
   const Kernel* kernel = nullptr;
   kernels::GemmF32 call;  ///< all but what run() sets
+  Cut cut;
+  std::size_t slice_bytes = 0;  ///< of the weights
 
   bool needs_row_sums() const { return false; }
-  void run(const Rows<float>& rows, float* c, std::ptrdiff_t c_stride, const std::int32_t* /*row_sums*/, const float* residual,
-           std::ptrdiff_t residual_stride) const noexcept {
-    kernels::GemmF32 now = call;
-    now.m = rows.count;
-    now.a = rows.a;
-    now.a_stride = rows.stride;
-    now.lines = rows.lines;
-    now.c = c;
-    now.c_stride = c_stride;
-    now.residual = residual;
-    now.residual_stride = residual_stride;
-    kernel->run(now);
+  void run(const Rows<float>& rows, const Outputs<float>& to, int slice) const noexcept {
+    for_slices(*this, slice, [&](const std::byte* weights, int first, int count) {
+      kernels::GemmF32 now = call;
+      now.m = rows.count;
+      now.n = count;
+      now.a = rows.a;
+      now.a_stride = rows.stride;
+      now.lines = rows.lines;
+      now.weights = weights;
+      now.bias += first;
+      now.c = to.c + first;
+      now.c_stride = to.stride;
+      now.residual = to.residual == nullptr ? nullptr : to.residual + first;
+      now.residual_stride = to.stride;
+      kernel->run(now);
+    });
   }
 };
 
@@ -50,27 +105,28 @@ struct MatrixU8 {
   static constexpr int kRowUnit = 4;
   const Kernel* kernel = nullptr;
   kernels::GemmU8 call;
+  Cut cut;
+  std::size_t slice_bytes = 0;  ///< of the weights
 
   bool needs_row_sums() const { return call.w_zero != nullptr; }
-  void run(const Rows<std::uint8_t>& rows, std::uint8_t* c, std::ptrdiff_t c_stride, const std::int32_t* row_sums,
-           const std::uint8_t* /*residual*/, std::ptrdiff_t /*residual_stride*/) const noexcept {
-    kernels::GemmU8 now = call;
-    now.m = rows.count;
-    now.a = rows.a;
-    now.a_stride = rows.stride;
-    now.lines = rows.lines;
-    now.c = c;
-    now.c_stride = c_stride;
-    now.row_sums = row_sums;
-    kernel->run(now);
+  void run(const Rows<std::uint8_t>& rows, const Outputs<std::uint8_t>& to, int slice) const noexcept {
+    for_slices(*this, slice, [&](const std::byte* weights, int first, int count) {
+      kernels::GemmU8 now = call;
+      now.m = rows.count;
+      now.n = count;
+      now.a = rows.a;
+      now.a_stride = rows.stride;
+      now.lines = rows.lines;
+      now.weights = weights;
+      now.bias += first;
+      now.to.factor += first;
+      now.row_sums = to.row_sums;
+      now.w_zero = call.w_zero == nullptr ? nullptr : call.w_zero + first;
+      now.c = to.c + first;
+      now.c_stride = to.stride;
+      kernel->run(now);
+    });
   }
-};
-
-/// What a matrix multiplies with: n rows of `lines` times k elements.
-struct MatrixShape {
-  int n = 0;
-  int k = 0;
-  int lines = 1;
 };
 
 /// w [n, lines, k].

@@ -25,14 +25,16 @@ struct Run {
 };
 
 template <class T>
-class MovementStep final : public Step {
+class MovementStep final : public SplitStep {
  public:
-  MovementStep(BufferId x, BufferId y, std::vector<Run> runs, T filler) : x_(x), y_(y), runs_(std::move(runs)), filler_(filler) {}
+  MovementStep(BufferId x, BufferId y, std::vector<Run> runs, T filler)
+      : SplitStep(static_cast<int>((runs.size() + kRuns - 1) / kRuns)), x_(x), y_(y), runs_(std::move(runs)), filler_(filler) {}
 
-  void run(const Frame& frame) const noexcept override {
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
     const T* x = frame.at<const T>(x_);
     T* y = frame.at<T>(y_);
-    for (const Run& run : runs_) {
+    const std::size_t first = static_cast<std::size_t>(begin) * kRuns;
+    for (const Run& run : std::span(runs_).subspan(first, std::min(static_cast<std::size_t>(end) * kRuns, runs_.size()) - first)) {
       if (run.from == kFiller) {
         std::fill_n(y + run.to, run.count, filler_);
       } else if (run.count == 1) {
@@ -48,6 +50,7 @@ class MovementStep final : public Step {
   BufferId y_;
   std::vector<Run> runs_;
   T filler_;
+  static constexpr std::size_t kRuns = 256;  ///< of a piece
 };
 
 /// Each logical index tuple of a tensor in order, with the place it lies at.

@@ -19,12 +19,13 @@ using AlignedBytes = std::unique_ptr<std::byte, void (*)(void*)>;
 /// Zeroed; never null (kResourceExhausted when there is none).
 Result<AlignedBytes> allocate_aligned(std::size_t bytes);
 
-/// A buffer of the plan: in the arena, at a place that never changes (weights), or the caller's.
+/// A buffer of the plan: in the arena, there or in a worker's own memory, at a place that never changes (weights), or the caller's.
 struct Buffer {
-  enum class Kind : std::uint8_t { kArena, kConstant, kInput, kOutput };
+  enum class Kind : std::uint8_t { kArena, kScratch, kConstant, kInput, kOutput };
   Kind kind = Kind::kArena;
   std::size_t bytes = 0;          ///< with the slack behind it, where it is in the arena
   std::size_t offset = 0;         ///< in the arena
+  std::size_t worker_offset = 0;  ///< of kScratch, in the memory of a worker that is not the caller
   std::byte* constant = nullptr;  ///< of kConstant
   int port = 0;                   ///< of kInput and kOutput
 };
@@ -59,6 +60,8 @@ class Plan {
   static Result<std::shared_ptr<const Plan>> make(const model::Graph& graph, const kernels::Kernels& kernels);
 
   std::size_t arena_bytes() const { return arena_bytes_; }
+  /// That each worker needs beside the caller.
+  std::size_t worker_bytes() const { return worker_bytes_; }
   std::size_t weight_bytes() const { return weight_bytes_; }
   const kernels::Kernels& kernels() const { return kernels_; }
   std::span<const PlannedStep> steps() const { return steps_; }
@@ -73,30 +76,7 @@ class Plan {
   std::vector<AlignedBytes> weights_;
   std::size_t weight_bytes_ = 0;
   std::size_t arena_bytes_ = 0;
-};
-
-/// A plan with memory to run in. Threads: one call at a time.
-class Context {
- public:
-  static Result<std::unique_ptr<Context>> make(std::shared_ptr<const Plan> plan);
-  /// `inputs` and `outputs` as many and as large as the graph's, dense and in its order. Borrowed for the call.
-  void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept;
-  /// Median nanoseconds of each step, of so many runs: where the time goes. The clock itself takes some 20 of them a step.
-  std::vector<std::int64_t> time_steps(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs, int runs);
-  const Plan& plan() const { return *plan_; }
-
- private:
-  Context() = default;
-  Frame bind(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept;
-  struct CallersBuffer {
-    BufferId buffer;
-    int port;
-    bool is_input;
-  };
-  std::shared_ptr<const Plan> plan_;
-  AlignedBytes arena_{nullptr, nullptr};
-  std::vector<std::byte*> buffers_;
-  std::vector<CallersBuffer> callers_;
+  std::size_t worker_bytes_ = 0;
 };
 
 }  // namespace moru::runtime::engine

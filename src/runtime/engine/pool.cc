@@ -29,20 +29,21 @@ Taps taps_of(const PoolAxis& axis, int out, bool count_padding) {
 
 /// Walks the windows; Reduce sees the rows of each.
 template <class Reduce>
-class PoolStep final : public Step {
+class PoolStep final : public SplitStep {
  public:
   using T = typename Reduce::Element;
-  PoolStep(const PoolGeometry& geometry, BufferId x, BufferId y, Reduce reduce) : it_(geometry), x_(x), y_(y), reduce_(std::move(reduce)) {}
+  PoolStep(const PoolGeometry& geometry, BufferId x, BufferId y, Reduce reduce)
+      : SplitStep(geometry.batch * geometry.y.out), it_(geometry), x_(x), y_(y), reduce_(std::move(reduce)) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const T* x = frame.at<const T>(x_);
-    T* y = frame.at<T>(y_);
-    for (int n = 0; n < it_.batch; ++n, x += std::ptrdiff_t{it_.y.in} * it_.x.in * it_.channels) {
-      for (int row = 0; row < it_.y.out; ++row) {
-        const Taps rows = taps_of(it_.y, row, it_.count_padding);
-        for (int column = 0; column < it_.x.out; ++column, y += it_.channels) {
-          window(frame, x, row, rows, column, taps_of(it_.x, column, it_.count_padding), y);
-        }
+  /// A piece is a row of windows.
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    T* y = frame.at<T>(y_) + std::ptrdiff_t{begin} * it_.x.out * it_.channels;
+    for (int piece = begin; piece < end; ++piece) {
+      const T* x = frame.at<const T>(x_) + std::ptrdiff_t{piece / it_.y.out} * it_.y.in * it_.x.in * it_.channels;
+      const int row = piece % it_.y.out;
+      const Taps rows = taps_of(it_.y, row, it_.count_padding);
+      for (int column = 0; column < it_.x.out; ++column, y += it_.channels) {
+        window(frame, x, row, rows, column, taps_of(it_.x, column, it_.count_padding), y);
       }
     }
   }

@@ -10,7 +10,7 @@ namespace moru::runtime::engine {
 namespace {
 
 template <class Matrix>
-class ProductStep final : public Step {
+class ProductStep final : public SplitStep {
  public:
   using T = typename Matrix::Element;
   struct Buffers {
@@ -19,28 +19,34 @@ class ProductStep final : public Step {
     BufferId residual;
     BufferId row_sums;
   };
-  ProductStep(const Matrix& matrix, int m, const Buffers& buffers, const kernels::Kernels& kernels)
-      : matrix_(matrix), m_(m), buffers_(buffers), sum_columns_u8_(kernels.elementwise->sum_columns_u8) {}
+  ProductStep(const Matrix& matrix, const Buffers& buffers, const kernels::Kernels& kernels)
+      : SplitStep(matrix.cut.pieces()), matrix_(matrix), buffers_(buffers), sum_columns_u8_(kernels.elementwise->sum_columns_u8) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const T* a = frame.at<const T>(buffers_.a);
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    for (int piece = begin; piece < end; ++piece) run_piece(frame, piece);
+  }
+
+ private:
+  void run_piece(const Frame& frame, int piece) const noexcept {
+    const int first = matrix_.cut.first_row(piece);
+    const int count = matrix_.cut.end_row(piece) - first;
+    const T* a = frame.at<const T>(buffers_.a) + std::ptrdiff_t{first} * matrix_.call.k;
     const std::int32_t* row_sums = nullptr;
     if constexpr (sizeof(T) == 1) {
       if (buffers_.row_sums >= 0) {
         auto* sums = frame.at<std::int32_t>(buffers_.row_sums);
-        std::fill_n(sums, m_, 0);
-        sum_columns_u8_(a, static_cast<std::size_t>(m_), matrix_.call.k, static_cast<std::size_t>(matrix_.call.k), sums);
+        std::fill_n(sums, count, 0);
+        sum_columns_u8_(a, static_cast<std::size_t>(count), matrix_.call.k, static_cast<std::size_t>(matrix_.call.k), sums);
         row_sums = sums;
       }
     }
-    const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual);
-    matrix_.run({.count = m_, .a = a, .stride = matrix_.call.k}, frame.at<T>(buffers_.y), matrix_.call.n, row_sums, residual,
-                matrix_.call.n);
+    const std::ptrdiff_t at = std::ptrdiff_t{first} * matrix_.call.n;
+    const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual) + at;
+    matrix_.run({.count = count, .a = a, .stride = matrix_.call.k}, {frame.at<T>(buffers_.y) + at, matrix_.call.n, residual, row_sums},
+                matrix_.cut.slice_of(piece));
   }
 
- private:
   Matrix matrix_;
-  int m_;
   Buffers buffers_;
   void (*sum_columns_u8_)(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t k, std::int32_t* sums);
 };
@@ -48,18 +54,18 @@ class ProductStep final : public Step {
 }  // namespace
 
 template <class Matrix>
-Status add_product(Lowering& lowering, const Matrix& matrix, int m, BufferId a, BufferId y, BufferId residual) {
+Status add_product(Lowering& lowering, const Matrix& matrix, BufferId a, BufferId y, BufferId residual) {
   typename ProductStep<Matrix>::Buffers buffers{a, y, residual, -1};
-  if (matrix.needs_row_sums()) buffers.row_sums = lowering.scratch(static_cast<std::size_t>(m) * sizeof(std::int32_t));
+  if (matrix.needs_row_sums()) buffers.row_sums = lowering.scratch(static_cast<std::size_t>(matrix.cut.most_rows()) * sizeof(std::int32_t));
   std::vector<BufferId> uses = {a, y};
   for (const BufferId other : {residual, buffers.row_sums}) {
     if (other >= 0) uses.push_back(other);
   }
-  lowering.add(std::make_unique<ProductStep<Matrix>>(matrix, m, buffers, lowering.kernels()), uses);
+  lowering.add(std::make_unique<ProductStep<Matrix>>(matrix, buffers, lowering.kernels()), uses);
   return {};
 }
-template Status add_product(Lowering& lowering, const MatrixF32& matrix, int m, BufferId a, BufferId y, BufferId residual);
-template Status add_product(Lowering& lowering, const MatrixU8& matrix, int m, BufferId a, BufferId y, BufferId residual);
+template Status add_product(Lowering& lowering, const MatrixF32& matrix, BufferId a, BufferId y, BufferId residual);
+template Status add_product(Lowering& lowering, const MatrixU8& matrix, BufferId a, BufferId y, BufferId residual);
 
 Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed) {
   if (b.rank() != 2 || a.dims.size() < 2) {

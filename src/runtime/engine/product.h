@@ -19,9 +19,9 @@ std::vector<T> rows_of_matrix(std::span<const T> b, int n, int k, bool transpose
   return rows;
 }
 
-/// Adds y [m, n] = a [m, k] by `matrix`.
+/// Adds y [m, n] = a [m, k] by `matrix`, which knows its m.
 template <class Matrix>
-Status add_product(Lowering& lowering, const Matrix& matrix, int m, BufferId a, BufferId y, BufferId residual = -1);
+Status add_product(Lowering& lowering, const Matrix& matrix, BufferId a, BufferId y, BufferId residual = -1);
 
 /// m of [..., m, k] by [k, n], and n and k, checked to be small enough for the kernels. kUnsupported for a `b` of more than two axes.
 struct ProductShape {

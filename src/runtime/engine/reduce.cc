@@ -14,15 +14,16 @@ struct Shape {
   std::size_t inner = 1;
 };
 
-class ReduceStep final : public Step {
+class ReduceStep final : public SplitStep {
  public:
   ReduceStep(BufferId x, BufferId y, Shape shape, const Reduction& reduction, const kernels::Kernels& kernels)
-      : x_(x), y_(y), it_(shape), reduction_(reduction), kernel_(kernels.elementwise) {}
+      : SplitStep(static_cast<int>(shape.outer)), x_(x), y_(y), it_(shape), reduction_(reduction), kernel_(kernels.elementwise) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const float* x = frame.at<const float>(x_);
-    float* y = frame.at<float>(y_);
-    for (std::size_t i = 0; i < it_.outer; ++i, x += it_.axis * it_.inner, y += it_.inner) {
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    const auto first = static_cast<std::size_t>(begin);
+    const float* x = frame.at<const float>(x_) + first * it_.axis * it_.inner;
+    float* y = frame.at<float>(y_) + first * it_.inner;
+    for (int i = begin; i < end; ++i, x += it_.axis * it_.inner, y += it_.inner) {
       if (it_.inner == 1) {
         *y = row(x);
       } else {

@@ -36,12 +36,14 @@ class PaddedRows {
         ring_(memory),
         outside_(memory + ring_rows_ * row_) {
     if (it_.pad_top > 0 || (it_.out_h - 1) * it_.stride_h - it_.pad_top + reach_ > it_.in_h) std::fill_n(outside_, row_, padding);
-    if (pads_) std::fill_n(ring_, ring_rows_ * row_, padding);
+    if (pads_) fill_sides(padding);
   }
 
-  void start(const T* image) noexcept {
+  /// For rows of outputs that end at `end`.
+  void start(const T* image, int end) noexcept {
     image_ = image;
     next_ = 0;
+    last_ = std::min((end - 1) * it_.stride_h - it_.pad_top + reach_, it_.in_h);
   }
 
   /// Output rows that at() can give the rows of at once.
@@ -73,10 +75,20 @@ class PaddedRows {
   std::ptrdiff_t line() const { return std::ptrdiff_t{it_.in_w} * it_.channels; }
   T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
 
+  /// The columns of the ring that no row of the image is copied into.
+  void fill_sides(T padding) noexcept {
+    const std::ptrdiff_t left = std::ptrdiff_t{it_.pad_left} * it_.channels;
+    const std::ptrdiff_t inside = left + std::ptrdiff_t{columns_} * it_.channels;
+    for (T* row = ring_; row != outside_; row += row_) {
+      std::fill_n(row, left, padding);
+      std::fill(row + inside, row + row_, padding);
+    }
+  }
+
   /// With all rows that outputs whose first row is `top` to `last_top` read.
   void fill_ring(int top, int last_top) noexcept {
     if (next_ >= std::min(last_top + reach_, it_.in_h)) return;
-    const int end = std::min(std::max(top, 0) + ring_rows_, it_.in_h);
+    const int end = std::min(std::max(top, 0) + ring_rows_, last_);
     for (next_ = std::max(next_, top); next_ < end; ++next_) {
       std::copy_n(image_ + next_ * line(), std::ptrdiff_t{columns_} * it_.channels,
                   slot(next_) + std::ptrdiff_t{it_.pad_left} * it_.channels);
@@ -93,6 +105,7 @@ class PaddedRows {
   T* outside_;  ///< a row of padding
   const T* image_ = nullptr;
   int next_ = 0;  ///< the first row of the image that is not in the ring yet
+  int last_ = 0;  ///< behind the last row that is read
   std::array<const T*, kMostKernelRows + kAhead> pointers_;
 };
 

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kLevels = 256;
 
 /// DequantizeLinear, Softmax in double as its definition has it, QuantizeLinear.
-class SoftmaxLevelsStep final : public Step {
+class SoftmaxLevelsStep final : public SplitStep {
  public:
   struct Buffers {
     BufferId x;
@@ -20,12 +20,13 @@ class SoftmaxLevelsStep final : public Step {
   };
   SoftmaxLevelsStep(const Buffers& buffers, std::size_t rows, std::size_t width, const LevelScale& from, const LevelScale& to,
                     const kernels::Kernels& kernels)
-      : buffers_(buffers), rows_(rows), width_(width), from_(from), to_(to), kernel_(kernels.elementwise) {}
+      : SplitStep(static_cast<int>(rows)), buffers_(buffers), width_(width), from_(from), to_(to), kernel_(kernels.elementwise) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const auto* x = frame.at<const std::uint8_t>(buffers_.x);
-    auto* y = frame.at<std::uint8_t>(buffers_.y);
-    for (std::size_t i = 0; i < rows_; ++i, x += width_, y += width_) row(frame, x, y);
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    const std::size_t first = static_cast<std::size_t>(begin) * width_;
+    const auto* x = frame.at<const std::uint8_t>(buffers_.x) + first;
+    auto* y = frame.at<std::uint8_t>(buffers_.y) + first;
+    for (int i = begin; i < end; ++i, x += width_, y += width_) row(frame, x, y);
   }
 
  private:
@@ -50,7 +51,6 @@ class SoftmaxLevelsStep final : public Step {
   }
 
   Buffers buffers_;
-  std::size_t rows_;
   std::size_t width_;
   LevelScale from_;
   LevelScale to_;

@@ -2,6 +2,7 @@
 // What a plan is made of.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 namespace moru::runtime::engine {
@@ -21,7 +22,7 @@ class Frame {
   std::byte* const* buffers_;
 };
 
-/// One call of a kernel, or a few. Immutable: several runs of one plan use it at once.
+/// One call of a kernel, or a few. Immutable: several runs of one plan use it at once, and several workers of one run.
 class Step {
  public:
   Step() = default;
@@ -30,6 +31,37 @@ class Step {
   Step& operator=(const Step&) = delete;
   /// Allocates nothing, blocks nowhere, cannot fail.
   virtual void run(const Frame& frame) const noexcept = 0;
+  /// What it can be cut into, so that several workers do it together.
+  virtual int pieces() const noexcept { return 1; }
+  /// Pieces [begin, end) of those. `frame` is the worker's: its scratch buffers are its own.
+  virtual void run_pieces(const Frame& frame, int /*begin*/, int /*end*/) const noexcept { run(frame); }
+};
+
+/// A step in pieces: each writes elements of its own, and does so in the same way whoever does it and beside whatever others, so that
+/// results do not depend on the number of workers. What the pieces are follows from shapes alone.
+class SplitStep : public Step {
+ public:
+  explicit SplitStep(int pieces) : pieces_(pieces) {}
+  void run(const Frame& frame) const noexcept final { run_pieces(frame, 0, pieces_); }
+  int pieces() const noexcept final { return pieces_; }
+
+ private:
+  int pieces_;
+};
+
+/// A step on elements that have nothing to do with one another.
+class ElementsStep : public SplitStep {
+ public:
+  explicit ElementsStep(std::size_t count) : SplitStep(static_cast<int>((count + kBlock - 1) / kBlock)), count_(count) {}
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept final {
+    const std::size_t first = static_cast<std::size_t>(begin) * kBlock;
+    run_elements(frame, first, std::min(static_cast<std::size_t>(end) * kBlock, count_) - first);
+  }
+  virtual void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept = 0;
+
+ private:
+  static constexpr std::size_t kBlock = 4096;  ///< some hundred ns of the simplest; a multiple of any register's lanes
+  std::size_t count_;
 };
 
 }  // namespace moru::runtime::engine

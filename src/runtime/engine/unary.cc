@@ -4,35 +4,35 @@
 namespace moru::runtime::engine {
 namespace {
 
-class MapStep final : public Step {
+class MapStep final : public ElementsStep {
  public:
   MapStep(BufferId x, BufferId y, std::size_t count, kernels::UnaryMap map, float p, float q)
-      : x_(x), y_(y), count_(count), map_(map), p_(p), q_(q) {}
+      : ElementsStep(count), x_(x), y_(y), map_(map), p_(p), q_(q) {}
 
-  void run(const Frame& frame) const noexcept override { map_(frame.at<const float>(x_), frame.at<float>(y_), count_, p_, q_); }
-
- private:
-  BufferId x_;
-  BufferId y_;
-  std::size_t count_;
-  kernels::UnaryMap map_;
-  float p_;
-  float q_;
-};
-
-class ClampStep final : public Step {
- public:
-  ClampStep(BufferId x, BufferId y, std::size_t count, Bounds bounds, const kernels::Kernels& kernels)
-      : x_(x), y_(y), count_(count), bounds_(bounds), clamp_(kernels.elementwise->clamp_f32) {}
-
-  void run(const Frame& frame) const noexcept override {
-    clamp_(frame.at<const float>(x_), frame.at<float>(y_), count_, bounds_.low, bounds_.high);
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    map_(frame.at<const float>(x_) + first, frame.at<float>(y_) + first, count, p_, q_);
   }
 
  private:
   BufferId x_;
   BufferId y_;
-  std::size_t count_;
+  kernels::UnaryMap map_;
+  float p_;
+  float q_;
+};
+
+class ClampStep final : public ElementsStep {
+ public:
+  ClampStep(BufferId x, BufferId y, std::size_t count, Bounds bounds, const kernels::Kernels& kernels)
+      : ElementsStep(count), x_(x), y_(y), bounds_(bounds), clamp_(kernels.elementwise->clamp_f32) {}
+
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    clamp_(frame.at<const float>(x_) + first, frame.at<float>(y_) + first, count, bounds_.low, bounds_.high);
+  }
+
+ private:
+  BufferId x_;
+  BufferId y_;
   Bounds bounds_;
   void (*clamp_)(const float* x, float* y, std::size_t count, float low, float high);
 };

@@ -9,20 +9,19 @@
 namespace moru::runtime::engine {
 
 template <class F>
-class UnaryStep final : public Step {
+class UnaryStep final : public ElementsStep {
  public:
-  UnaryStep(BufferId x, BufferId y, std::size_t count, F f) : x_(x), y_(y), count_(count), f_(std::move(f)) {}
+  UnaryStep(BufferId x, BufferId y, std::size_t count, F f) : ElementsStep(count), x_(x), y_(y), f_(std::move(f)) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const float* x = frame.at<const float>(x_);
-    float* y = frame.at<float>(y_);
-    for (std::size_t i = 0; i < count_; ++i) y[i] = f_(x[i]);
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    const float* x = frame.at<const float>(x_) + first;
+    float* y = frame.at<float>(y_) + first;
+    for (std::size_t i = 0; i < count; ++i) y[i] = f_(x[i]);
   }
 
  private:
   BufferId x_;
   BufferId y_;
-  std::size_t count_;
   F f_;
 };
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
+#include <cmath>
+#include <thread>
+
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "runtime/backends/backend.h"
@@ -97,6 +100,51 @@ TEST(Native, TheIsaIsChosenByTheEnvironment) {
   EXPECT_THAT(none.reason, HasSubstr("MORU_ISA: found 'none', expected one of scalar"));
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().code, ErrorCode::kInvalidArgument);
+}
+
+/// A convolution that takes some ms, with any number of images.
+std::string large() {
+  return onnx_of(R"(graph "large" {
+    opset 13
+    input x: float32[N, 16, 64, 64]
+    init shape = int64[4] {64, 16, 5, 5}
+    w: float32[64, 16, 5, 5] = ConstantOfShape(shape) {value = float32[1] {0.5}}
+    y: float32[N, 64, 60, 60] = Conv(x, w)
+    output y
+  })");
+}
+
+TEST(Native, ThreadsChangeTimeOnly) {
+  const Tensor x = [] {
+    Tensor numbers = Tensor::create(DType::kFloat32, {2, 16, 64, 64}).value();
+    float next = 0;
+    for (float& value : numbers.mutable_data<float>()) value = std::sin(next += 1);
+    return numbers;
+  }();
+  const std::string model = large();
+  const auto one = load_session("native", model, {.threads = 1}).value();
+  const Tensor expected = one->run_once(std::vector{x}).value()[0];
+  for (const int threads : {2, 7}) {
+    const auto several = load_session("native", model, {.threads = threads}).value();
+    EXPECT_TRUE(model::same_bits(several->run_once(std::vector{x}).value()[0], expected)) << threads;
+    EXPECT_GT(several->memory()->arena_bytes, one->memory()->arena_bytes) << "each works in memory of its own";
+  }
+}
+
+TEST(Native, AClonePlansForItselfAndSharesWhatIsThere) {
+  auto first = load_session("native", large(), {.threads = 2}).value();
+  const Tensor x = Tensor::create(DType::kFloat32, {1, 16, 64, 64}).value();
+  auto second = first->clone().value();
+  EXPECT_EQ(second->memory()->weight_bytes, first->memory()->weight_bytes);
+  std::thread other([&] {
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(second->run_once(std::vector{x}).has_value());
+  });
+  const auto two = first->run_once(std::vector{Tensor::create(DType::kFloat32, {2, 16, 64, 64}).value()});
+  ASSERT_TRUE(two.has_value()) << two.error().message;
+  EXPECT_THAT(two->at(0).dims(), ElementsAre(2, 64, 60, 60));
+  other.join();
+  first.reset();
+  EXPECT_TRUE(second->run_once(std::vector{x}).has_value()) << "it lives on";
 }
 
 TEST(Native, OnlyTheProcessorIsADevice) {

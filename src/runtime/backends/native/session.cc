@@ -43,18 +43,17 @@ Result<Graph> with_extents(const Graph& graph, std::span<const model::Dims> exte
   return bound;
 }
 
+bool has_open_extents(std::span<const Port> inputs) {
+  return std::ranges::any_of(
+      inputs, [](const Port& port) { return std::ranges::any_of(port.shape, [](const model::Dim& dim) { return !dim.known(); }); });
+}
+
 }  // namespace
 
-NativeModel::NativeModel(Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs)
-    : graph_(std::move(graph)),
-      kernels_(kernels),
-      inputs_(std::move(inputs)),
-      outputs_(std::move(outputs)),
-      checker_(inputs_, outputs_),
-      from_(inputs_.size()),
-      to_(outputs_.size()) {}
+NativeModel::NativeModel(std::shared_ptr<const Model> model)
+    : model_(std::move(model)), checker_(model_->inputs, model_->outputs), from_(model_->inputs.size()), to_(model_->outputs.size()) {}
 
-Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph) {
+Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads) {
   MORU_ASSIGN_OR_RETURN(const kernels::Isa isa, kernels::chosen_isa());
   MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));
@@ -67,25 +66,22 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph) {
     for (const model::Dim& dim : port.shape) dims.push_back(dim.known() ? dim.value : 1);
     extents.push_back(std::move(dims));
   }
-  std::unique_ptr<NativeModel> session(new NativeModel(std::move(graph), kernels::kernels_for(isa), std::move(inputs), std::move(outputs)));
+  auto model = std::make_shared<Model>(std::move(graph), kernels::kernels_for(isa), std::move(inputs), std::move(outputs), threads);
+  std::unique_ptr<NativeModel> session(new NativeModel(model));
   const Status planned = session->plan_for(std::move(extents));
   // Extents of 1 may be too small for a window: then the first run plans.
-  const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && session->has_open_extents();
+  const bool open = has_open_extents(model->inputs);
+  const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && open;
   if (!planned && !later) return fail(planned.error().in(kLoad));
-  if (!session->has_open_extents()) session->graph_ = {};  // never planned anew; the plan has weights of its own
+  if (!open) model->graph = {};  // never planned anew; the plan has weights of its own
   return session;
 }
 
-bool NativeModel::has_open_extents() const {
-  return std::ranges::any_of(
-      inputs_, [](const Port& port) { return std::ranges::any_of(port.shape, [](const model::Dim& dim) { return !dim.known(); }); });
-}
-
 Status NativeModel::plan_for(std::vector<model::Dims> extents) {
-  MORU_ASSIGN_OR_RETURN(const Graph bound, with_extents(graph_, extents));
-  MORU_ASSIGN_OR_RETURN(auto plan, engine::Plan::make(bound, kernels_));
+  MORU_ASSIGN_OR_RETURN(const Graph bound, with_extents(model_->graph, extents));
+  MORU_ASSIGN_OR_RETURN(auto plan, engine::Plan::make(bound, model_->kernels));
   Planned planned{.extents = std::move(extents), .output_dims = {}, .context = nullptr};
-  MORU_ASSIGN_OR_RETURN(planned.context, engine::Context::make(std::move(plan)));
+  MORU_ASSIGN_OR_RETURN(planned.context, engine::Context::make(std::move(plan), {.count = model_->threads}));
   for (const model::ValueId id : bound.outputs) {
     model::Dims dims;
     for (const model::Dim& dim : *bound.value(id).type.shape) dims.push_back(dim.value);
@@ -123,7 +119,7 @@ Status NativeModel::run(std::span<const model::ConstTensorView> inputs, std::spa
     // The ports may leave an extent open that the plan knows.
     if (!std::ranges::equal(outputs[i].dims, plans_.front().output_dims[i])) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("output '{}': found memory for {}, expected {}", outputs_[i].name, model::to_string(outputs[i].dims),
+                  fmt::format("output '{}': found memory for {}, expected {}", model_->outputs[i].name, model::to_string(outputs[i].dims),
                               model::to_string(plans_.front().output_dims[i])));
     }
     to_[i] = outputs[i].bytes.data();
@@ -140,8 +136,8 @@ Result<std::vector<model::Tensor>> NativeModel::run_once(std::span<const model::
   MORU_RETURN_IF_ERROR(plan_for(from));
   std::vector<model::Tensor> made;
   std::vector<model::TensorView> to;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(outputs_[i].dtype, plans_.front().output_dims[i]));
+  for (std::size_t i = 0; i < model_->outputs.size(); ++i) {
+    MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(model_->outputs[i].dtype, plans_.front().output_dims[i]));
     made.push_back(std::move(tensor));
   }
   for (auto& tensor : made) to.push_back(tensor.mutable_view());
@@ -159,8 +155,17 @@ Result<std::vector<model::Dims>> NativeModel::prepare(std::span<const model::Dim
 
 std::optional<MemoryNeed> NativeModel::memory() const {
   if (plans_.empty()) return std::nullopt;
-  const engine::Plan& plan = plans_.front().context->plan();
-  return MemoryNeed{.weight_bytes = plan.weight_bytes(), .arena_bytes = plan.arena_bytes()};
+  const engine::Context& context = *plans_.front().context;
+  return MemoryNeed{.weight_bytes = context.plan().weight_bytes(), .arena_bytes = context.memory_bytes()};
+}
+
+Result<std::unique_ptr<Session>> NativeModel::clone() const {
+  std::unique_ptr<NativeModel> session(new NativeModel(model_));
+  for (const Planned& planned : plans_) {
+    MORU_ASSIGN_OR_RETURN_IN("clone model", auto context, planned.context->clone());
+    session->plans_.push_back({planned.extents, planned.output_dims, std::move(context)});
+  }
+  return session;
 }
 
 }  // namespace moru::runtime::native

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/backends/ports.h"
-#include "runtime/engine/plan.h"
+#include "runtime/engine/context.h"
 
 namespace moru::runtime::native {
 
@@ -14,30 +14,37 @@ namespace moru::runtime::native {
 /// sizes), and a run with theirs allocates nothing.
 class NativeModel final : public Session {
  public:
-  /// `graph` in ONNX's words. Errors: kUnsupported with the node's name, and those of chosen_isa().
-  static Result<std::unique_ptr<NativeModel>> load(model::Graph graph);
+  /// `graph` in ONNX's words; `threads` that a run may take, the caller's among them. Errors: kUnsupported with the node's name, and those
+  /// of chosen_isa() and Context::make().
+  static Result<std::unique_ptr<NativeModel>> load(model::Graph graph, int threads = 1);
 
-  std::span<const Port> inputs() const override { return inputs_; }
-  std::span<const Port> outputs() const override { return outputs_; }
+  std::span<const Port> inputs() const override { return model_->inputs; }
+  std::span<const Port> outputs() const override { return model_->outputs; }
   Status run(std::span<const model::ConstTensorView> inputs, std::span<const model::TensorView> outputs) override;
   Result<std::vector<model::Tensor>> run_once(std::span<const model::Tensor> inputs) override;
   Result<std::vector<model::Dims>> prepare(std::span<const model::Dims> inputs) override;
   std::optional<MemoryNeed> memory() const override;
+  /// Shares the weights.
+  Result<std::unique_ptr<Session>> clone() const override;
   /// For what looks inside: the plan of the extents of the last run, with its memory; null before the first where load() could not plan.
   engine::Context* context() { return plans_.empty() ? nullptr : plans_.front().context.get(); }
 
  private:
-  NativeModel(model::Graph graph, kernels::Kernels kernels, std::vector<Port> inputs, std::vector<Port> outputs);
-  bool has_open_extents() const;
+  /// What sessions of one model share.
+  struct Model {
+    model::Graph graph;  ///< empty where it is never planned anew
+    kernels::Kernels kernels;
+    std::vector<Port> inputs;
+    std::vector<Port> outputs;
+    int threads = 1;
+  };
+  explicit NativeModel(std::shared_ptr<const Model> model);
   bool use_plan(auto same_extents);
   /// Makes it the first of plans_.
   Status plan_for(std::vector<model::Dims> extents);
   Status plan_for(std::span<const model::ConstTensorView> inputs);
 
-  model::Graph graph_;
-  kernels::Kernels kernels_;
-  std::vector<Port> inputs_;
-  std::vector<Port> outputs_;
+  std::shared_ptr<const Model> model_;
   PortChecker checker_;
   struct Planned {
     std::vector<model::Dims> extents;  ///< of the inputs

@@ -5,19 +5,18 @@
 namespace moru::runtime::engine {
 namespace {
 
-class DequantizeStep final : public Step {
+class DequantizeStep final : public ElementsStep {
  public:
   DequantizeStep(BufferId x, BufferId y, std::size_t count, float scale, std::int32_t zero, const kernels::Kernels& kernels)
-      : x_(x), y_(y), count_(count), scale_(scale), zero_(zero), dequantize_(kernels.elementwise->dequantize) {}
+      : ElementsStep(count), x_(x), y_(y), scale_(scale), zero_(zero), dequantize_(kernels.elementwise->dequantize) {}
 
-  void run(const Frame& frame) const noexcept override {
-    dequantize_(frame.at<const std::uint8_t>(x_), frame.at<float>(y_), count_, scale_, zero_);
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    dequantize_(frame.at<const std::uint8_t>(x_) + first, frame.at<float>(y_) + first, count, scale_, zero_);
   }
 
  private:
   BufferId x_;
   BufferId y_;
-  std::size_t count_;
   float scale_;
   std::int32_t zero_;
   void (*dequantize_)(const std::uint8_t* x, float* y, std::size_t count, float scale, std::int32_t zero);

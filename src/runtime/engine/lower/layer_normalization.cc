@@ -6,15 +6,16 @@
 namespace moru::runtime::engine {
 namespace {
 
-class LayerNormStep final : public Step {
+class LayerNormStep final : public SplitStep {
  public:
   LayerNormStep(BufferId x, BufferId y, std::size_t rows, std::size_t width, const float* scale, const float* bias, float epsilon)
-      : x_(x), y_(y), rows_(rows), width_(width), scale_(scale), bias_(bias), epsilon_(epsilon) {}
+      : SplitStep(static_cast<int>(rows)), x_(x), y_(y), width_(width), scale_(scale), bias_(bias), epsilon_(epsilon) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const float* x = frame.at<const float>(x_);
-    float* y = frame.at<float>(y_);
-    for (std::size_t i = 0; i < rows_; ++i, x += width_, y += width_) row(x, y);
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    const std::size_t first = static_cast<std::size_t>(begin) * width_;
+    const float* x = frame.at<const float>(x_) + first;
+    float* y = frame.at<float>(y_) + first;
+    for (int i = begin; i < end; ++i, x += width_, y += width_) row(x, y);
   }
 
  private:
@@ -31,7 +32,6 @@ class LayerNormStep final : public Step {
 
   BufferId x_;
   BufferId y_;
-  std::size_t rows_;
   std::size_t width_;
   const float* scale_;
   const float* bias_;

@@ -14,9 +14,9 @@ Status lower(Lowering& lowering, const model::Node& node) {
   const auto bias = lowering.absorb_bias(y, a.dims.size() - 1);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kPlain));
   const Bounds bounds = lowering.absorb_bounds(y);
-  MORU_ASSIGN_OR_RETURN(const MatrixF32 matrix, make_matrix(lowering, rows, {.n = shape.n, .k = shape.k}, bias, bounds));
+  MORU_ASSIGN_OR_RETURN(const MatrixF32 matrix, make_matrix(lowering, rows, {.n = shape.n, .k = shape.k, .m = shape.m}, bias, bounds));
   MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kPlain));
-  return add_product(lowering, matrix, shape.m, a.buffer, out.buffer, residual ? residual->buffer : -1);
+  return add_product(lowering, matrix, a.buffer, out.buffer, residual ? residual->buffer : -1);
 }
 
 }  // namespace

@@ -10,9 +10,9 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const ProductShape shape, read_product(a, *b, false));
   MORU_ASSIGN_OR_RETURN(const LevelArithmetic arithmetic, read_arithmetic(lowering, node, shape.n, b->dtype()));
   const auto rows = rows_of_matrix<std::int8_t>(signed_weights(*b), shape.n, shape.k, false);
-  MORU_ASSIGN_OR_RETURN(const MatrixU8 matrix, make_matrix(lowering, rows, {.n = shape.n, .k = shape.k}, arithmetic, 0));
+  MORU_ASSIGN_OR_RETURN(const MatrixU8 matrix, make_matrix(lowering, rows, {.n = shape.n, .k = shape.k, .m = shape.m}, arithmetic, 0));
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), Layout::kPlain));
-  return add_product(lowering, matrix, shape.m, a.buffer, y.buffer);
+  return add_product(lowering, matrix, a.buffer, y.buffer);
 }
 
 }  // namespace

@@ -6,16 +6,17 @@
 namespace moru::runtime::engine {
 namespace {
 
-class MulLevelsStep final : public Step {
+class MulLevelsStep final : public ElementsStep {
  public:
   MulLevelsStep(BufferId a, BufferId b, BufferId y, const kernels::MulU8& call, const kernels::Kernels& kernels)
-      : a_(a), b_(b), y_(y), call_(call), mul_u8_(kernels.elementwise->mul_u8) {}
+      : ElementsStep(call.count), a_(a), b_(b), y_(y), call_(call), mul_u8_(kernels.elementwise->mul_u8) {}
 
-  void run(const Frame& frame) const noexcept override {
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
     kernels::MulU8 call = call_;
-    call.a = frame.at<const std::uint8_t>(a_);
-    call.b = frame.at<const std::uint8_t>(b_);
-    call.y = frame.at<std::uint8_t>(y_);
+    call.count = count;
+    call.a = frame.at<const std::uint8_t>(a_) + first;
+    call.b = frame.at<const std::uint8_t>(b_) + first;
+    call.y = frame.at<std::uint8_t>(y_) + first;
     mul_u8_(call);
   }
 

@@ -4,19 +4,18 @@
 namespace moru::runtime::engine {
 namespace {
 
-class TableStep final : public Step {
+class TableStep final : public ElementsStep {
  public:
   TableStep(BufferId x, BufferId y, std::size_t count, const std::uint8_t* table, const kernels::Kernels& kernels)
-      : x_(x), y_(y), count_(count), table_(table), table_u8_(kernels.elementwise->table_u8) {}
+      : ElementsStep(count), x_(x), y_(y), table_(table), table_u8_(kernels.elementwise->table_u8) {}
 
-  void run(const Frame& frame) const noexcept override {
-    table_u8_(table_, frame.at<const std::uint8_t>(x_), frame.at<std::uint8_t>(y_), count_);
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    table_u8_(table_, frame.at<const std::uint8_t>(x_) + first, frame.at<std::uint8_t>(y_) + first, count);
   }
 
  private:
   BufferId x_;
   BufferId y_;
-  std::size_t count_;
   const std::uint8_t* table_;
   void (*table_u8_)(const std::uint8_t* table, const std::uint8_t* x, std::uint8_t* y, std::size_t count);
 };

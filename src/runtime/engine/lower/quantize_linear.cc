@@ -4,19 +4,18 @@
 namespace moru::runtime::engine {
 namespace {
 
-class QuantizeStep final : public Step {
+class QuantizeStep final : public ElementsStep {
  public:
   QuantizeStep(BufferId x, BufferId y, std::size_t count, float scale, kernels::Requantize to, const kernels::Kernels& kernels)
-      : x_(x), y_(y), count_(count), scale_(scale), to_(to), quantize_(kernels.elementwise->quantize) {}
+      : ElementsStep(count), x_(x), y_(y), scale_(scale), to_(to), quantize_(kernels.elementwise->quantize) {}
 
-  void run(const Frame& frame) const noexcept override {
-    quantize_(frame.at<const float>(x_), frame.at<std::uint8_t>(y_), count_, scale_, to_.low, to_.high, to_.zero);
+  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
+    quantize_(frame.at<const float>(x_) + first, frame.at<std::uint8_t>(y_) + first, count, scale_, to_.low, to_.high, to_.zero);
   }
 
  private:
   BufferId x_;
   BufferId y_;
-  std::size_t count_;
   float scale_;
   kernels::Requantize to_;
   void (*quantize_)(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero);

@@ -8,17 +8,19 @@ namespace moru::runtime::engine {
 namespace {
 
 /// Rows one after the other: all exponentials are one call of a kernel, however short the rows are.
-class SoftmaxRowsStep final : public Step {
+class SoftmaxRowsStep final : public SplitStep {
  public:
   SoftmaxRowsStep(BufferId x, BufferId y, std::size_t rows, std::size_t width, const kernels::Kernels& kernels)
-      : x_(x), y_(y), rows_(rows), width_(width), exp_(kernels.map->exp) {}
+      : SplitStep(static_cast<int>((rows + kBlock - 1) / kBlock)), x_(x), y_(y), rows_(rows), width_(width), exp_(kernels.map->exp) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const float* x = frame.at<const float>(x_);
-    float* y = frame.at<float>(y_);
-    for (std::size_t i = 0; i < rows_; ++i) below_most(x + i * width_, y + i * width_);
-    exp_(y, y, rows_ * width_, 0, 0);
-    for (std::size_t i = 0; i < rows_; ++i) normalize(y + i * width_);
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    const std::size_t first = static_cast<std::size_t>(begin) * kBlock;
+    const std::size_t rows = std::min(static_cast<std::size_t>(end) * kBlock, rows_) - first;
+    const float* x = frame.at<const float>(x_) + first * width_;
+    float* y = frame.at<float>(y_) + first * width_;
+    for (std::size_t i = 0; i < rows; ++i) below_most(x + i * width_, y + i * width_);
+    exp_(y, y, rows * width_, 0, 0);
+    for (std::size_t i = 0; i < rows; ++i) normalize(y + i * width_);
   }
 
  private:
@@ -39,17 +41,19 @@ class SoftmaxRowsStep final : public Step {
   std::size_t rows_;
   std::size_t width_;
   kernels::UnaryMap exp_;
+  static constexpr std::size_t kBlock = 64;  ///< rows: a multiple of any register's lanes, so that all cuts end where registers do
 };
 
 /// Along another axis than the last, element by element.
-class SoftmaxStep final : public Step {
+class SoftmaxStep final : public SplitStep {
  public:
-  SoftmaxStep(BufferId x, BufferId y, SoftmaxShape shape) : x_(x), y_(y), it_(shape) {}
+  SoftmaxStep(BufferId x, BufferId y, SoftmaxShape shape) : SplitStep(static_cast<int>(shape.outer)), x_(x), y_(y), it_(shape) {}
 
-  void run(const Frame& frame) const noexcept override {
-    const float* x = frame.at<const float>(x_);
-    float* y = frame.at<float>(y_);
-    for (std::size_t i = 0; i < it_.outer; ++i, x += it_.axis * it_.inner, y += it_.axis * it_.inner) {
+  void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
+    const std::size_t first = static_cast<std::size_t>(begin) * it_.axis * it_.inner;
+    const float* x = frame.at<const float>(x_) + first;
+    float* y = frame.at<float>(y_) + first;
+    for (int i = begin; i < end; ++i, x += it_.axis * it_.inner, y += it_.axis * it_.inner) {
       for (std::size_t j = 0; j < it_.inner; ++j) line(x + j, y + j);
     }
   }
