@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/engine/mixed.h"
+
 namespace moru::runtime::engine {
 namespace {
 
@@ -59,19 +61,20 @@ Status add_product(Lowering& lowering, const Matrix& matrix, int m, BufferId a, 
   return {};
 }
 template Status add_product(Lowering& lowering, const MatrixF32& matrix, int m, BufferId a, BufferId y, BufferId residual);
+template Status add_product(Lowering& lowering, const MatrixMixed& matrix, int m, BufferId a, BufferId y, BufferId residual);
 template Status add_product(Lowering& lowering, const MatrixU8& matrix, int m, BufferId a, BufferId y, BufferId residual);
 
-Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed) {
-  if (b.rank() != 2 || a.dims.size() < 2) {
-    return fail(ErrorCode::kUnsupported, fmt::format("found {} by a constant {}, expected [..., M, K] by [K, N]", model::to_string(a.dims),
-                                                     model::to_string(b.dims())));
+Result<ProductShape> read_product(const Stored& a, const model::Dims& b, bool transposed) {
+  if (b.size() != 2 || a.dims.size() < 2) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("found {} by a constant {}, expected [..., M, K] by [K, N]", model::to_string(a.dims), model::to_string(b)));
   }
   constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max() / 4;
   const auto k = static_cast<std::size_t>(a.dims.back());
-  const auto n = static_cast<std::size_t>(b.dims()[transposed ? 0 : 1]);
+  const auto n = static_cast<std::size_t>(b[transposed ? 0 : 1]);
   if (k == 0 || n == 0 || a.count() == 0 || a.count() > kMost || n > kMost) {
-    return fail(ErrorCode::kUnsupported, fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a.dims),
-                                                     model::to_string(b.dims())));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a.dims), model::to_string(b)));
   }
   return ProductShape{static_cast<int>(a.count() / k), static_cast<int>(n), static_cast<int>(k)};
 }

@@ -93,7 +93,7 @@ std::optional<Shape> shape_of(const Stored& x, std::vector<bool> reduced) {
 
 Status lower_reduce(Lowering& lowering, const model::Node& node, const Reduction& reduction) {
   MORU_ASSIGN_OR_RETURN(Stored x, lowering.input(node, 0));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const auto reduced, read_axes(lowering, node, x.dims.size()));
   auto shape = shape_of(x, reduced);
   if (!shape && x.layout == Layout::kChannelsLast) {
