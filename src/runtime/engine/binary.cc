@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/binary.h"
 
+#include <algorithm>
+
 namespace moru::runtime::engine {
 namespace {
 
@@ -50,6 +52,28 @@ Status lower_binary(Lowering& lowering, const model::Node& node, kernels::Binary
   const bool follows_a = a.count() >= b.count();
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(value, follows_a ? a.layout : b.layout));
   add_binary(lowering, a, b, y, map, bounds);
+  return {};
+}
+
+Status lower_variadic(Lowering& lowering, const model::Node& node, kernels::BinaryMap map, float factor) {
+  std::vector<Stored> inputs;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    MORU_ASSIGN_OR_RETURN(Stored input, lowering.input(node, i));
+    if (!input.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
+    inputs.push_back(std::move(input));
+  }
+  if (inputs.size() == 1) {
+    lowering.alias(node.outputs.front(), inputs.front());
+    return {};
+  }
+  const Stored& largest = *std::ranges::max_element(inputs, {}, &Stored::count);
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), largest.layout));
+  // Each result has the shape of the last one, and is an operand of the next where it lies.
+  add_binary(lowering, inputs[0], inputs[1], y, map, {});
+  for (std::size_t i = 2; i < inputs.size(); ++i) add_binary(lowering, y, inputs[i], y, map, {});
+  if (factor == 1.0F) return {};
+  MORU_ASSIGN_OR_RETURN(const Stored number, lowering.kept_value({factor}, {}));
+  add_binary(lowering, y, number, y, lowering.kernels().map->mul, {});
   return {};
 }
 

@@ -11,6 +11,9 @@ namespace moru::runtime::engine {
 /// Adds y = clamp(map(a, b), bounds) on floats that stretch to the shape of y.
 void add_binary(Lowering& lowering, const Stored& a, const Stored& b, const Stored& y, kernels::BinaryMap map, Bounds bounds);
 
+/// Lowers a node of one or more float inputs: all of them by `map`, from the left, and the result times `factor`.
+Status lower_variadic(Lowering& lowering, const model::Node& node, kernels::BinaryMap map, float factor = 1);
+
 /// Lowers a node with two float inputs and one output. kUnsupported for other types.
 Status lower_binary(Lowering& lowering, const model::Node& node, kernels::BinaryMap map);
 

@@ -16,6 +16,8 @@ using model::DType;
 using model::Tensor;
 
 constexpr std::int64_t kFiller = -1;
+/// Elements that are moved: each takes some bytes while the model is loaded, and a model says how many there are.
+constexpr std::size_t kMostElements = std::size_t{1} << 26U;
 
 /// Elements that lie side by side on both sides; from is kFiller for such as are filled.
 struct Run {
@@ -125,10 +127,23 @@ std::unique_ptr<Step> make_movement(BufferId x, BufferId y, std::vector<Run> run
   }
 }
 
+Status check_counts(Lowering& lowering, const model::Node& node, const Stored& x) {
+  std::size_t most = x.count();
+  for (const model::ValueId id : node.outputs) {
+    if (id == model::kNoValue) continue;
+    MORU_ASSIGN_OR_RETURN(const model::Dims dims, lowering.dims(id));
+    MORU_ASSIGN_OR_RETURN(const std::int64_t count, model::element_count(dims, DType::kInt64));
+    most = std::max(most, static_cast<std::size_t>(count));
+  }
+  if (most <= kMostElements) return {};
+  return fail(ErrorCode::kResourceExhausted, fmt::format("found {} elements to move, expected at most {}", most, kMostElements));
+}
+
 }  // namespace
 
 Status lower_movement(Lowering& lowering, const model::Node& node, std::optional<std::size_t> filler) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  MORU_RETURN_IF_ERROR(check_counts(lowering, node, x));
   MORU_ASSIGN_OR_RETURN(const auto moved, sources(lowering, node, x, filler));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == model::kNoValue) continue;

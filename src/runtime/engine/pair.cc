@@ -154,10 +154,11 @@ Result<PairShape> read_pair(const model::Dims& a, const model::Dims& b) {
     const std::size_t first = batch.size() - dims.size();
     for (std::size_t i = 0; i < dims.size(); ++i) batch[first + i] = dims[i] == 1 ? batch[first + i] : dims[i];
   }
+  MORU_ASSIGN_OR_RETURN(const std::int64_t count_matrices, model::element_count(batch, model::DType::kFloat32));
   const std::int64_t m = a_dims[a_dims.size() - 2];
   const std::int64_t k = a_dims.back();
   const std::int64_t n = b_dims.back();
-  for (const std::int64_t count : {product_of(a_dims), product_of(b_dims), m, n, k, product_of(batch)}) {
+  for (const std::int64_t count : {product_of(a_dims), product_of(b_dims), m, n, k, count_matrices}) {
     if (count >= 1 && count <= kMost) continue;
     return fail(ErrorCode::kUnsupported,
                 fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a), model::to_string(b)));

@@ -220,7 +220,11 @@ class Values {
                      .front();
         return;
       case 2: value_ = build_.node("LogSoftmax", "", {value_}, {{"axis", axis}}); return;
-      default: value_ = build_.node("ReduceMin", "", {value_, list<std::int64_t>({axis})}, {{"keepdims", std::int64_t{1}}});
+      default: {
+        constexpr std::array kOps = {"ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"};
+        value_ = build_.node(kOps[static_cast<std::size_t>(build_.between(0, 4))], "", {value_, list<std::int64_t>({axis})},
+                             {{"keepdims", std::int64_t{1}}});
+      }
     }
   }
 
