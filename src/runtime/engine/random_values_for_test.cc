@@ -209,10 +209,12 @@ class Values {
   void line(const Dims& x) {
     const std::int64_t axis = build_.between(0, std::ssize(x) - 1);
     switch (build_.between(0, 3)) {
-      case 0:
-        value_ = build_.node("Cast", "", {build_.node("ArgMax", "", {value_}, {{"axis", axis}, {"keepdims", std::int64_t{1}}})},
-                             {{"to", std::int64_t{1}}});
+      case 0: {  // places in an input: those of sums that are nearly equal would be chance
+        const ValueId place =
+            build_.node("ArgMax", "", {build_.input(build_.floats(x, 1))}, {{"axis", axis}, {"keepdims", std::int64_t{1}}});
+        value_ = build_.node("Mul", "", {value_, build_.node("Cast", "", {place}, {{"to", std::int64_t{1}}})});
         return;
+      }
       case 1:
         value_ = build_
                      .node_of("TopK", {value_, list<std::int64_t>({build_.between(1, x[static_cast<std::size_t>(axis)])})}, 2,
