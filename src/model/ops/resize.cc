@@ -49,7 +49,6 @@ bool is_given(const InferContext& context, std::size_t index) {
   const SymbolicShape* shape = ops::shape_of(context, index);
   return context.has_input(index) && !(shape != nullptr && *shape == SymbolicShape{{0, {}}});
 }
-bool is_given(const EvalContext& context, std::size_t index) { return context.has_input(index) && context.input(index).count() > 0; }
 
 Result<std::vector<std::size_t>> axes_of(const Node& node, std::size_t rank) {
   MORU_ASSIGN_OR_RETURN(const auto axes, ints_attribute(node, "axes", ops::all_axes(rank)));
@@ -173,20 +172,7 @@ Status infer(InferContext& context) {
 Status reference(EvalContext& context) {
   const Tensor& x = context.input(0);
   MORU_ASSIGN_OR_RETURN(const ops::Resampling how, ops::read_resampling(context.node));
-  const auto scales = is_given(context, 2) ? context.input(2).data<float>() : std::span<const float>();
-  const auto sizes = is_given(context, 3) ? context.input(3).data<std::int64_t>() : std::span<const std::int64_t>();
-  MORU_ASSIGN_OR_RETURN(auto resizes, resizes_of(context.node, x.dims(), scales, sizes));
-  if (how.coordinates == ops::Coordinates::kTfCropAndResize) {
-    MORU_ASSIGN_OR_RETURN(const auto axes, axes_of(context.node, x.rank()));
-    MORU_RETURN_IF_ERROR(ops::for_float_dtype(context.input(1).dtype(), [&]<class T>() -> Status {
-      const auto roi = context.input(1).data<T>();
-      for (std::size_t i = 0; i < axes.size(); ++i) {
-        resizes[axes[i]].roi_start = ops::widen(roi[i]);
-        resizes[axes[i]].roi_end = ops::widen(roi[axes.size() + i]);
-      }
-      return {};
-    }));
-  }
+  MORU_ASSIGN_OR_RETURN(const auto resizes, ops::read_resizes(context.node, x.dims(), context.inputs));
   return ops::resample(x, resizes, how, context.outputs[0]);
 }
 
@@ -267,6 +253,25 @@ Status downgrade(NodeRewrite& rewrite) {
 }
 
 }  // namespace
+
+Result<std::vector<ops::AxisResize>> ops::read_resizes(const Node& node, const Dims& x, std::span<const Tensor* const> inputs) {
+  const auto is_given = [&](std::size_t index) { return index < inputs.size() && inputs[index] != nullptr && inputs[index]->count() > 0; };
+  const auto scales = is_given(2) ? inputs[2]->data<float>() : std::span<const float>();
+  const auto sizes = is_given(3) ? inputs[3]->data<std::int64_t>() : std::span<const std::int64_t>();
+  MORU_ASSIGN_OR_RETURN(auto resizes, resizes_of(node, x, scales, sizes));
+  MORU_ASSIGN_OR_RETURN(const Resampling how, read_resampling(node));
+  if (how.coordinates != Coordinates::kTfCropAndResize) return resizes;
+  MORU_ASSIGN_OR_RETURN(const auto axes, axes_of(node, x.size()));
+  MORU_RETURN_IF_ERROR(for_float_dtype(inputs[1]->dtype(), [&]<class T>() -> Status {
+    const auto roi = inputs[1]->data<T>();
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      resizes[axes[i]].roi_start = widen(roi[i]);
+      resizes[axes[i]].roi_end = widen(roi[axes.size() + i]);
+    }
+    return {};
+  }));
+  return resizes;
+}
 
 extern const OpSpec kOp_resize;
 const OpSpec kOp_resize{

@@ -132,7 +132,7 @@ class ConvStep final : public SplitStep {
     const std::int32_t* row_sums = nullptr;
     if constexpr (sizeof(T) == 1) row_sums = sums_of(frame, matrix, rows);
     const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual) + at;
-    matrix.run(rows, {frame.at<T>(buffers_.y) + at, it_.outputs, residual, row_sums}, slice);
+    matrix.run(rows, {frame.at<T>(buffers_.y) + at, it_.outputs, residual, it_.outputs, row_sums}, slice);
   }
 
   const std::int32_t* sums_of(const Frame& frame, const Matrix& matrix, const Rows<T>& rows) const noexcept {

@@ -100,8 +100,12 @@ model::Dims dense_strides(std::span<const std::int64_t> dims) {
 }
 
 std::unique_ptr<Step> make_copy(BufferId from, BufferId to, const Copy& copy, std::size_t element_bytes) {
-  if (element_bytes == 1) return std::make_unique<CopyStep<std::uint8_t>>(from, to, copy);
-  return std::make_unique<CopyStep<float>>(from, to, copy);
+  switch (element_bytes) {
+    case 1: return std::make_unique<CopyStep<std::uint8_t>>(from, to, copy);
+    case 2: return std::make_unique<CopyStep<std::uint16_t>>(from, to, copy);
+    case 4: return std::make_unique<CopyStep<std::uint32_t>>(from, to, copy);
+    default: return std::make_unique<CopyStep<std::uint64_t>>(from, to, copy);
+  }
 }
 
 }  // namespace moru::runtime::engine

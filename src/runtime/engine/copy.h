@@ -23,7 +23,7 @@ struct Copy {
 /// Strides of dense rows.
 model::Dims dense_strides(std::span<const std::int64_t> dims);
 
-/// element_bytes is 1 or 4. The buffers do not overlap.
+/// element_bytes is 1, 2, 4 or 8. The buffers do not overlap.
 std::unique_ptr<Step> make_copy(BufferId from, BufferId to, const Copy& copy, std::size_t element_bytes);
 
 }  // namespace moru::runtime::engine

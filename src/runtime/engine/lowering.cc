@@ -18,7 +18,22 @@ using model::Node;
 using model::Tensor;
 using model::ValueId;
 
-bool is_stored_type(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt8 || dtype == DType::kUInt8; }
+bool is_stored_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+    case DType::kInt8:
+    case DType::kUInt8:
+    case DType::kInt16:
+    case DType::kUInt16:
+    case DType::kInt32:
+    case DType::kUInt32:
+    case DType::kInt64:
+    case DType::kUInt64:
+    case DType::kBool: return true;
+    default: return false;
+  }
+}
+constexpr std::string_view kStoredTypes = "float32, bool or integers of 8 to 64 bits";
 
 bool is_op(const Node& node, std::string_view op) { return node.domain.empty() && node.op == op; }
 
@@ -47,13 +62,16 @@ Lowering::Lowering(const model::Graph& graph, const kernels::Kernels& kernels)
       plan_(std::unique_ptr<Plan>(new Plan())),
       stored_(graph.value_count()),
       consumers_(graph.consumers()),
+      producers_(graph.producers()),
       is_output_(graph.value_count(), false),
+      is_known_(graph.value_count(), false),
       done_(graph.nodes().size(), false) {
   plan_->kernels_ = kernels;
   for (const ValueId id : graph.outputs) is_output_[static_cast<std::size_t>(id)] = true;
 }
 
 Result<std::shared_ptr<const Plan>> Lowering::run() {
+  find_known();
   MORU_RETURN_IF_ERROR(import_inputs());
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     if (!done_[i]) MORU_RETURN_IF_ERROR(lower_node(i));
@@ -113,10 +131,10 @@ Result<Stored> Lowering::input(const Node& node, std::size_t index, std::optiona
   return layout ? moved(stored, *layout) : stored;
 }
 
-Result<const Tensor*> Lowering::constant(const Node& node, std::size_t index) const {
+Result<const Tensor*> Lowering::constant(const Node& node, std::size_t index) {
   if (!has_input(node, index)) return fail(ErrorCode::kUnsupported, fmt::format("found no input {}, expected a constant", index));
   const ValueId id = node.inputs[index];
-  const Tensor* tensor = graph_.initializer(id);
+  MORU_ASSIGN_OR_RETURN(const Tensor* tensor, known(id));
   if (tensor != nullptr) return tensor;
   return fail(ErrorCode::kUnsupported, fmt::format("input '{}' is computed, expected a constant", graph_.value(id).name));
 }
@@ -139,8 +157,8 @@ Result<Stored> Lowering::output(ValueId value, Layout layout) {
   const auto& type = graph_.value(value).type;
   const std::string& name = graph_.value(value).name;
   if (!type.dtype || !is_stored_type(*type.dtype)) {
-    return fail(ErrorCode::kUnsupported, fmt::format("'{}' is {}, expected float32, int8 or uint8", name,
-                                                     type.dtype ? model::to_string(*type.dtype) : "of no known type"));
+    return fail(ErrorCode::kUnsupported, fmt::format("'{}' is {}, expected {}", name,
+                                                     type.dtype ? model::to_string(*type.dtype) : "of no known type", kStoredTypes));
   }
   Stored stored{.dtype = *type.dtype, .layout = layout};
   MORU_ASSIGN_OR_RETURN(stored.dims, dims(value));
@@ -155,6 +173,8 @@ Result<Stored> Lowering::output(ValueId value, Layout layout) {
 void Lowering::alias(ValueId value, Stored stored) { stored_[static_cast<std::size_t>(value)] = std::move(stored); }
 
 BufferId Lowering::scratch(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kScratch, .bytes = bytes + kernels::kSlack}, 0); }
+
+BufferId Lowering::between(std::size_t bytes) { return new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, 0); }
 
 Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
@@ -230,15 +250,15 @@ Bounds Lowering::absorb_bounds(ValueId& value) {
     const Node* user = relu != nullptr ? relu : only_user(value, "Clip");
     if (user == nullptr || user->inputs.front() != value) break;
     Bounds next{relu != nullptr ? 0.0F : bounds.low, bounds.high};
-    bool known = true;
+    bool is_constant = true;
     for (std::size_t i = 1; i < 3 && relu == nullptr; ++i) {
       if (!has_input(*user, i)) continue;
-      const Tensor* bound = graph_.initializer(user->inputs[i]);
-      known = known && bound != nullptr && bound->dtype() == DType::kFloat32 && !std::isnan(bound->data<float>()[0]);
-      if (!known) break;
+      const Tensor* bound = known(user->inputs[i]).value_or(nullptr);
+      is_constant = is_constant && bound != nullptr && bound->dtype() == DType::kFloat32 && !std::isnan(bound->data<float>()[0]);
+      if (!is_constant) break;
       (i == 1 ? next.low : next.high) = bound->data<float>()[0];
     }
-    if (!known) break;
+    if (!is_constant) break;
     // Clamps one after the other; where the ends of one are the wrong way round, high wins, as in Clip.
     bounds = {std::min(std::max(bounds.low, next.low), next.high), std::min(std::max(bounds.high, next.low), next.high)};
     absorb_user(value);
@@ -249,7 +269,7 @@ Bounds Lowering::absorb_bounds(ValueId& value) {
 std::vector<float> Lowering::absorb_bias(ValueId& value, std::size_t axis) {
   const Node* user = only_user(value, "Add");
   if (user == nullptr) return {};
-  const Tensor* tensor = graph_.initializer(user->inputs[user->inputs[0] == value ? 1 : 0]);
+  const Tensor* tensor = known(user->inputs[user->inputs[0] == value ? 1 : 0]).value_or(nullptr);
   const auto& shape = graph_.value(value).type.shape;
   // Of the sum's shape: a constant of a higher rank would stretch the value.
   if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || !shape || shape != graph_.value(user->outputs[0]).type.shape) return {};
@@ -269,7 +289,7 @@ Result<std::optional<Stored>> Lowering::absorb_residual(ValueId& value, Layout l
   if (user == nullptr) return std::nullopt;
   const ValueId other = user->inputs[user->inputs[0] == value ? 1 : 0];
   const auto& stored = stored_[static_cast<std::size_t>(other)];
-  if (!stored || stored->is_levels()) return std::nullopt;
+  if (!stored || !stored->is_float()) return std::nullopt;
   const auto& shape = graph_.value(value).type.shape;
   if (!shape || shape->size() != stored->dims.size()) return std::nullopt;
   for (std::size_t i = 0; i < shape->size(); ++i) {
@@ -283,12 +303,11 @@ Result<std::optional<Stored>> Lowering::absorb_residual(ValueId& value, Layout l
 Result<Stored> Lowering::stored_value(ValueId value) {
   const auto& stored = stored_[static_cast<std::size_t>(value)];
   if (stored) return *stored;
-  const Tensor* tensor = graph_.initializer(value);
+  MORU_ASSIGN_OR_RETURN(const Tensor* tensor, known(value));
   const std::string& name = graph_.value(value).name;
   if (tensor == nullptr) return fail(ErrorCode::kInternal, fmt::format("'{}' is used before it is made", name));
   if (!is_stored_type(tensor->dtype())) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("'{}' is {}, expected float32, int8 or uint8", name, model::to_string(tensor->dtype())));
+    return fail(ErrorCode::kUnsupported, fmt::format("'{}' is {}, expected {}", name, model::to_string(tensor->dtype()), kStoredTypes));
   }
   return stored_constant(value, *tensor);
 }
@@ -304,6 +323,14 @@ Result<Stored> Lowering::stored_constant(ValueId value, const Tensor& tensor) {
   stored.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.size_bytes(), .constant = memory}, 0);
   alias(value, stored);
   return stored;
+}
+
+Result<Stored> Lowering::kept_value(const std::vector<float>& values, model::Dims dims) {
+  MORU_ASSIGN_OR_RETURN(std::byte * memory, keep_bytes(values.size() * sizeof(float)));
+  std::memcpy(memory, values.data(), values.size() * sizeof(float));
+  work_.weight_bytes -= values.size() * sizeof(float);  // every step that uses the buffer counts it
+  const BufferId buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = values.size() * sizeof(float), .constant = memory}, 0);
+  return Stored{.buffer = buffer, .dtype = DType::kFloat32, .dims = std::move(dims)};
 }
 
 Result<Stored> Lowering::moved(const Stored& from, Layout layout) {

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,14 +18,16 @@ namespace moru::runtime::engine {
 
 enum class Layout : std::uint8_t { kPlain, kChannelsLast };
 
-/// A value as it lies in memory: floats, or levels as uint8 whatever the graph's type (int8 is 128 higher here).
+/// A value as it lies in memory: floats, levels as uint8 whatever the graph's type (int8 is 128 higher here), or other integers and truth
+/// values (a byte, 0 or 1) as they are.
 struct Stored {
   BufferId buffer = -1;
   model::DType dtype = model::DType::kFloat32;  ///< the graph's
   model::Dims dims = {};                        ///< the graph's
   Layout layout = Layout::kPlain;
-  bool is_levels() const { return dtype != model::DType::kFloat32; }
-  std::size_t element_bytes() const { return is_levels() ? 1 : sizeof(float); }
+  bool is_float() const { return dtype == model::DType::kFloat32; }
+  bool is_levels() const { return dtype == model::DType::kInt8 || dtype == model::DType::kUInt8; }
+  std::size_t element_bytes() const { return model::bits_of(dtype) / 8; }
   std::size_t count() const;
   /// Extents in the order they lie in.
   model::Dims physical_dims() const;
@@ -52,11 +55,16 @@ class Lowering {
 
   // What a node asks for.
 
-  /// An input in a layout; nullopt takes it as it lies. Adds a step when it has to be moved. kUnsupported for a type that is neither
-  /// float32 nor a level, and for one that is left out.
+  /// An input in a layout; nullopt takes it as it lies. Adds a step when it has to be moved. kUnsupported for a type that no value has
+  /// here, and for one that is left out.
   Result<Stored> input(const model::Node& node, std::size_t index, std::optional<Layout> layout = std::nullopt);
   /// The value of an input that must be a constant; kUnsupported for one that is not.
-  Result<const model::Tensor*> constant(const model::Node& node, std::size_t index) const;
+  Result<const model::Tensor*> constant(const model::Node& node, std::size_t index);
+  /// The value where it is known before any run: an initializer, or what nodes make of known values alone, which is computed when it is
+  /// asked for. Null where it is not. Borrowed from the lowering.
+  Result<const model::Tensor*> known(model::ValueId value);
+  /// The node that makes a value; null for inputs and initializers.
+  const model::Node* producer(model::ValueId value) const;
   bool has_input(const model::Node& node, std::size_t index) const;
   /// Memory for a value that the node makes. kUnsupported as input().
   Result<Stored> output(model::ValueId value, Layout layout);
@@ -64,8 +72,12 @@ class Lowering {
   Result<model::Dims> dims(model::ValueId value) const;
   /// The value lies where another does.
   void alias(model::ValueId value, Stored stored);
+  /// Floats that live as long as the plan, as a value of these extents.
+  Result<Stored> kept_value(const std::vector<float>& values, model::Dims dims);
   /// Memory that only the next step uses; each worker has its own.
   BufferId scratch(std::size_t bytes);
+  /// Memory that goes from one step of the node to others.
+  BufferId between(std::size_t bytes);
   /// Numbers that live as long as the plan, aligned, with slack behind them.
   template <class T>
   Result<const T*> keep(const std::vector<T>& values) {
@@ -103,6 +115,14 @@ class Lowering {
   /// A value that no step has used before is written, the others are read.
   Traffic traffic_of(const std::vector<BufferId>& uses) const;
   void take_on(const model::Node& node);
+  /// Whether all that the node makes is known before a run, and small enough to be kept.
+  bool makes_known(const model::Node& node) const;
+  /// Those nodes are done.
+  void find_known();
+  /// Computes what the node makes, whose inputs are there. Nothing when they are not: `missing` then says what must be made first.
+  Status make_known(const model::Node& node, std::vector<const model::Node*>& missing);
+  const model::Tensor* tensor_of(model::ValueId value) const;
+  Result<model::Tensor> extents_of(const model::Node& node) const;
   BufferId new_buffer(Buffer buffer, std::size_t value_bytes);
   void place_buffers();
 
@@ -110,12 +130,15 @@ class Lowering {
   std::shared_ptr<Plan> plan_;
   std::vector<std::optional<Stored>> stored_;  ///< by value
   std::vector<std::vector<std::int32_t>> consumers_;
-  std::vector<bool> is_output_;           ///< by value
-  std::vector<bool> done_;                ///< by node
-  std::vector<Lifetime> lifetimes_;       ///< by buffer
-  std::vector<std::size_t> value_bytes_;  ///< by buffer: of the value in it; 0 for scratch
-  std::string current_;                   ///< the node that is being lowered
-  StepWork work_;                         ///< what of it no step has taken yet
+  std::vector<std::int32_t> producers_;
+  std::vector<bool> is_output_;                    ///< by value
+  std::vector<bool> is_known_;                     ///< by value
+  std::map<model::ValueId, model::Tensor> known_;  ///< those of is_known_ that were asked for
+  std::vector<bool> done_;                         ///< by node
+  std::vector<Lifetime> lifetimes_;                ///< by buffer
+  std::vector<std::size_t> value_bytes_;           ///< by buffer: of the value in it; 0 where there is none
+  std::string current_;                            ///< the node that is being lowered
+  StepWork work_;                                  ///< what of it no step has taken yet
 };
 
 /// An op that the engine runs: a file in lower/.

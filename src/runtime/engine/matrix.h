@@ -23,8 +23,9 @@ struct Rows {
 template <class T>
 struct Outputs {
   T* c = nullptr;
-  std::ptrdiff_t stride = 0;               ///< elements from one row to the next, of the residual, too
+  std::ptrdiff_t stride = 0;               ///< elements from one row to the next
   const T* residual = nullptr;             ///< floats only
+  std::ptrdiff_t residual_stride = 0;      ///< elements from one row to the next
   const std::int32_t* row_sums = nullptr;  ///< levels only, where weights have zero points
 };
 
@@ -92,7 +93,7 @@ struct MatrixF32 {
       now.c = to.c + first;
       now.c_stride = to.stride;
       now.residual = to.residual == nullptr ? nullptr : to.residual + first;
-      now.residual_stride = to.stride;
+      now.residual_stride = to.residual_stride;
       kernel->run(now);
     });
   }

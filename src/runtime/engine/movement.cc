@@ -16,6 +16,8 @@ using model::DType;
 using model::Tensor;
 
 constexpr std::int64_t kFiller = -1;
+/// Elements that are moved: each takes some bytes while the model is loaded, and a model says how many there are.
+constexpr std::size_t kMostElements = std::size_t{1} << 26U;
 
 /// Elements that lie side by side on both sides; from is kFiller for such as are filled.
 struct Run {
@@ -109,23 +111,42 @@ std::vector<Run> runs_of(const std::vector<std::int64_t>& from) {
   return runs;
 }
 
-Result<std::byte> level_of_filler(Lowering& lowering, const model::Node& node, std::size_t filler, DType dtype) {
-  const auto zero = static_cast<std::byte>(level_shift(dtype));
-  if (!lowering.has_input(node, filler)) return zero;
-  MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, filler));
-  return constant->bytes().empty() ? zero : constant->bytes()[0] ^ zero;
+/// The bits of the element that is filled in, as it lies here.
+Result<std::uint64_t> filler_bits(Lowering& lowering, const model::Node& node, std::size_t filler, const Stored& x) {
+  std::uint64_t bits = 0;
+  if (lowering.has_input(node, filler)) {
+    MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, filler));
+    if (constant->count() > 0) std::memcpy(&bits, constant->bytes().data(), x.element_bytes());
+  }
+  return x.dtype == DType::kInt8 ? bits ^ 0x80U : bits;
 }
 
-Result<float> number_of_filler(Lowering& lowering, const model::Node& node, std::size_t filler) {
-  if (!lowering.has_input(node, filler)) return 0.0F;
-  MORU_ASSIGN_OR_RETURN(const Tensor* constant, lowering.constant(node, filler));
-  return constant->count() == 0 ? 0.0F : constant->data<float>()[0];
+std::unique_ptr<Step> make_movement(BufferId x, BufferId y, std::vector<Run> runs, std::uint64_t filler, std::size_t element_bytes) {
+  switch (element_bytes) {
+    case 1: return std::make_unique<MovementStep<std::uint8_t>>(x, y, std::move(runs), static_cast<std::uint8_t>(filler));
+    case 2: return std::make_unique<MovementStep<std::uint16_t>>(x, y, std::move(runs), static_cast<std::uint16_t>(filler));
+    case 4: return std::make_unique<MovementStep<std::uint32_t>>(x, y, std::move(runs), static_cast<std::uint32_t>(filler));
+    default: return std::make_unique<MovementStep<std::uint64_t>>(x, y, std::move(runs), filler);
+  }
+}
+
+Status check_counts(Lowering& lowering, const model::Node& node, const Stored& x) {
+  std::size_t most = x.count();
+  for (const model::ValueId id : node.outputs) {
+    if (id == model::kNoValue) continue;
+    MORU_ASSIGN_OR_RETURN(const model::Dims dims, lowering.dims(id));
+    MORU_ASSIGN_OR_RETURN(const std::int64_t count, model::element_count(dims, DType::kInt64));
+    most = std::max(most, static_cast<std::size_t>(count));
+  }
+  if (most <= kMostElements) return {};
+  return fail(ErrorCode::kResourceExhausted, fmt::format("found {} elements to move, expected at most {}", most, kMostElements));
 }
 
 }  // namespace
 
 Status lower_movement(Lowering& lowering, const model::Node& node, std::optional<std::size_t> filler) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  MORU_RETURN_IF_ERROR(check_counts(lowering, node, x));
   MORU_ASSIGN_OR_RETURN(const auto moved, sources(lowering, node, x, filler));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == model::kNoValue) continue;
@@ -135,13 +156,8 @@ Status lower_movement(Lowering& lowering, const model::Node& node, std::optional
     std::vector<std::int64_t> from(numbers.size());
     for_each_place(y, [&](std::size_t at, std::int64_t place) { from[static_cast<std::size_t>(place)] = numbers[at]; });
     const Traffic traffic{.read = std::min(x.count(), y.count()) * x.element_bytes(), .written = y.count() * y.element_bytes()};
-    if (x.is_levels()) {
-      MORU_ASSIGN_OR_RETURN(const std::byte level, level_of_filler(lowering, node, filler.value_or(node.inputs.size()), x.dtype));
-      lowering.add(std::make_unique<MovementStep<std::byte>>(x.buffer, y.buffer, runs_of(from), level), {x.buffer, y.buffer}, traffic);
-    } else {
-      MORU_ASSIGN_OR_RETURN(const float number, number_of_filler(lowering, node, filler.value_or(node.inputs.size())));
-      lowering.add(std::make_unique<MovementStep<float>>(x.buffer, y.buffer, runs_of(from), number), {x.buffer, y.buffer}, traffic);
-    }
+    MORU_ASSIGN_OR_RETURN(const std::uint64_t bits, filler_bits(lowering, node, filler.value_or(node.inputs.size()), x));
+    lowering.add(make_movement(x.buffer, y.buffer, runs_of(from), bits, x.element_bytes()), {x.buffer, y.buffer}, traffic);
   }
   return {};
 }

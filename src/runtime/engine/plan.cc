@@ -2,6 +2,7 @@
 #include "runtime/engine/plan.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +12,21 @@
 
 namespace moru::runtime::engine {
 
+namespace {
+
+/// What the machine has. Memory is written to when it is allocated, and more than there is would end the process instead of the call.
+std::size_t machine_bytes() {
+  static const std::size_t bytes = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+}  // namespace
+
 Result<AlignedBytes> allocate_aligned(std::size_t bytes) {
+  if (bytes > machine_bytes()) {
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("native engine: found a need of {} bytes of memory, expected at most {}", bytes, machine_bytes()));
+  }
   const std::size_t size = (bytes + kernels::kSlack + kAlignment - 1) / kAlignment * kAlignment;
   AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, size)), std::free);
   if (!memory) return fail(ErrorCode::kResourceExhausted, fmt::format("native engine: found no {} bytes of memory", size));

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/engine/mixed.h"
+
 namespace moru::runtime::engine {
 namespace {
 
@@ -42,8 +44,8 @@ class ProductStep final : public SplitStep {
     }
     const std::ptrdiff_t at = std::ptrdiff_t{first} * matrix_.call.n;
     const T* residual = buffers_.residual < 0 ? nullptr : frame.at<const T>(buffers_.residual) + at;
-    matrix_.run({.count = count, .a = a, .stride = matrix_.call.k}, {frame.at<T>(buffers_.y) + at, matrix_.call.n, residual, row_sums},
-                matrix_.cut.slice_of(piece));
+    matrix_.run({.count = count, .a = a, .stride = matrix_.call.k},
+                {frame.at<T>(buffers_.y) + at, matrix_.call.n, residual, matrix_.call.n, row_sums}, matrix_.cut.slice_of(piece));
   }
 
   Matrix matrix_;
@@ -65,19 +67,20 @@ Status add_product(Lowering& lowering, const Matrix& matrix, BufferId a, BufferI
   return {};
 }
 template Status add_product(Lowering& lowering, const MatrixF32& matrix, BufferId a, BufferId y, BufferId residual);
+template Status add_product(Lowering& lowering, const MatrixMixed& matrix, BufferId a, BufferId y, BufferId residual);
 template Status add_product(Lowering& lowering, const MatrixU8& matrix, BufferId a, BufferId y, BufferId residual);
 
-Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed) {
-  if (b.rank() != 2 || a.dims.size() < 2) {
-    return fail(ErrorCode::kUnsupported, fmt::format("found {} by a constant {}, expected [..., M, K] by [K, N]", model::to_string(a.dims),
-                                                     model::to_string(b.dims())));
+Result<ProductShape> read_product(const Stored& a, const model::Dims& b, bool transposed) {
+  if (b.size() != 2 || a.dims.size() < 2) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("found {} by a constant {}, expected [..., M, K] by [K, N]", model::to_string(a.dims), model::to_string(b)));
   }
   constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max() / 4;
   const auto k = static_cast<std::size_t>(a.dims.back());
-  const auto n = static_cast<std::size_t>(b.dims()[transposed ? 0 : 1]);
+  const auto n = static_cast<std::size_t>(b[transposed ? 0 : 1]);
   if (k == 0 || n == 0 || a.count() == 0 || a.count() > kMost || n > kMost) {
-    return fail(ErrorCode::kUnsupported, fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a.dims),
-                                                     model::to_string(b.dims())));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("found {} by {}, expected no empty and no huge matrices", model::to_string(a.dims), model::to_string(b)));
   }
   return ProductShape{static_cast<int>(a.count() / k), static_cast<int>(n), static_cast<int>(k)};
 }

@@ -29,6 +29,16 @@ struct ProductShape {
   int n = 0;
   int k = 0;
 };
-Result<ProductShape> read_product(const Stored& a, const model::Tensor& b, bool transposed);
+Result<ProductShape> read_product(const Stored& a, const model::Dims& b, bool transposed);
+
+/// Adds y = a by the matrix that `make` makes of the bias and of bounds. Takes over an Add of another value, and bounds, behind it.
+template <class Make>
+Status lower_product(Lowering& lowering, const Stored& a, model::ValueId y, std::vector<float> bias, Make make) {
+  MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kPlain));
+  const Bounds bounds = lowering.absorb_bounds(y);
+  MORU_ASSIGN_OR_RETURN(const auto matrix, make(bias, bounds));
+  MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kPlain));
+  return add_product(lowering, matrix, a.buffer, out.buffer, residual ? residual->buffer : -1);
+}
 
 }  // namespace moru::runtime::engine

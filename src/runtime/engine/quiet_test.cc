@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -97,14 +98,17 @@ TEST(Quiet, TheTestSeesSystemCallsAndAllocations) {
 
 TEST(Quiet, ARunAllocatesNothingAndCallsNothing) {
   for (const kernels::Isa isa : kernels::machine_isas()) {
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 120; ++seed) {
       SCOPED_TRACE(seed);
-      const RandomNetwork network = seed % 2 == 0 ? random_levels(seed) : random_floats(seed);
+      constexpr std::array kMakers = {random_levels, random_floats, random_values, random_sequences};
+      const RandomNetwork network = kMakers[seed % kMakers.size()](seed);
       const auto context = Context::make(Plan::make(network.graph, kernels::kernels_for(isa)).value()).value();
       std::vector<const std::byte*> from;
       for (const model::Tensor& input : network.inputs) from.push_back(input.view().bytes.data());
-      std::vector<std::byte> out(1 << 22);
-      std::byte* const to[] = {out.data()};
+      constexpr std::size_t kMost = 1 << 22;
+      std::vector<std::byte> out(kMost * network.graph.outputs.size());
+      std::vector<std::byte*> to;
+      for (std::size_t i = 0; i < network.graph.outputs.size(); ++i) to.push_back(out.data() + i * kMost);
       ASSERT_EQ(quietly([&] { context->run(from, to); }), 0);
     }
   }

@@ -18,5 +18,9 @@ struct RandomNetwork {
 /// One to six layers, of levels (int8 or uint8, with all bits of docs/arithmetic.md to get wrong) or of floats.
 RandomNetwork random_levels(std::uint64_t seed);
 RandomNetwork random_floats(std::uint64_t seed);
+/// The same of floats with what surrounds layers of weights: normalisations, resizing, products of two values, packed weights, masks.
+RandomNetwork random_values(std::uint64_t seed);
+/// One to three recurrent layers.
+RandomNetwork random_sequences(std::uint64_t seed);
 
 }  // namespace moru::runtime::engine

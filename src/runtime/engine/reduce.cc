@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <functional>
 
 namespace moru::runtime::engine {
 namespace {
@@ -30,8 +32,8 @@ class ReduceStep final : public SplitStep {
         std::fill_n(y, it_.inner, reduction_.first);
         reduction_.rows(*kernel_, x, it_.axis, static_cast<std::ptrdiff_t>(it_.inner), it_.inner, y);
       }
-      if (!reduction_.is_mean) continue;
-      for (std::size_t j = 0; j < it_.inner; ++j) y[j] /= static_cast<float>(it_.axis);
+      for (std::size_t j = 0; reduction_.is_mean && j < it_.inner; ++j) y[j] /= static_cast<float>(it_.axis);
+      for (std::size_t j = 0; reduction_.is_root && j < it_.inner; ++j) y[j] = std::sqrt(y[j]);
     }
   }
 
@@ -45,7 +47,7 @@ class ReduceStep final : public SplitStep {
     reduction_.rows(*kernel_, x, rows, kLanes, kLanes, lanes.data());
     float result = reduction_.first;
     for (const float lane : lanes) result = reduction_.one(result, lane);
-    for (std::size_t i = rows * kLanes; i < it_.axis; ++i) result = reduction_.one(result, x[i]);
+    reduction_.rows(*kernel_, x + rows * kLanes, it_.axis - rows * kLanes, 1, 1, &result);
     return result;
   }
 
@@ -58,14 +60,15 @@ class ReduceStep final : public SplitStep {
 
 /// Which of the graph's axes are reduced.
 Result<std::vector<bool>> read_axes(Lowering& lowering, const model::Node& node, std::size_t rank) {
-  std::vector<bool> reduced(rank, true);
-  if (!lowering.has_input(node, 1)) {
-    MORU_ASSIGN_OR_RETURN(const std::int64_t nothing, model::int_attribute(node, "noop_with_empty_axes", 0));
-    if (nothing != 0) reduced.assign(rank, false);
-    return reduced;
+  const model::Tensor* axes = nullptr;
+  if (lowering.has_input(node, 1)) {
+    MORU_ASSIGN_OR_RETURN(axes, lowering.constant(node, 1));
   }
-  MORU_ASSIGN_OR_RETURN(const model::Tensor* axes, lowering.constant(node, 1));
-  if (axes->count() > 0) reduced.assign(rank, false);
+  if (axes == nullptr || axes->count() == 0) {
+    MORU_ASSIGN_OR_RETURN(const std::int64_t nothing, model::int_attribute(node, "noop_with_empty_axes", 0));
+    return std::vector<bool>(rank, nothing == 0);
+  }
+  std::vector<bool> reduced(rank, false);
   for (const std::int64_t axis : axes->data<std::int64_t>()) {
     reduced[static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis)] = true;
   }
@@ -94,8 +97,12 @@ std::optional<Shape> shape_of(const Stored& x, std::vector<bool> reduced) {
 
 Status lower_reduce(Lowering& lowering, const model::Node& node, const Reduction& reduction) {
   MORU_ASSIGN_OR_RETURN(Stored x, lowering.input(node, 0));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const auto reduced, read_axes(lowering, node, x.dims.size()));
+  if (!reduced.empty() && std::ranges::none_of(reduced, std::identity())) {  // asked to do nothing
+    lowering.alias(node.outputs.front(), x);
+    return {};
+  }
   auto shape = shape_of(x, reduced);
   if (!shape && x.layout == Layout::kChannelsLast) {
     MORU_ASSIGN_OR_RETURN(x, lowering.input(node, 0, Layout::kPlain));

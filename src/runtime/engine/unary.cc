@@ -41,7 +41,7 @@ class ClampStep final : public ElementsStep {
 
 Status lower_map(Lowering& lowering, const model::Node& node, kernels::UnaryMap map, float p, float q) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<MapStep>(x.buffer, y.buffer, x.count(), map, p, q), {x.buffer, y.buffer});
   return {};
@@ -49,7 +49,7 @@ Status lower_map(Lowering& lowering, const model::Node& node, kernels::UnaryMap 
 
 Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<ClampStep>(x.buffer, y.buffer, x.count(), bounds, lowering.kernels()), {x.buffer, y.buffer});
   return {};

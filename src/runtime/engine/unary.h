@@ -29,7 +29,7 @@ class UnaryStep final : public ElementsStep {
 template <class F>
 Status lower_unary(Lowering& lowering, const model::Node& node, F f) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<UnaryStep<F>>(x.buffer, y.buffer, x.count(), std::move(f)), {x.buffer, y.buffer});
   return {};

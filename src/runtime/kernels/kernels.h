@@ -6,6 +6,7 @@
 #include "runtime/kernels/elementwise/elementwise.h"
 #include "runtime/kernels/gather/gather.h"
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
+#include "runtime/kernels/gemm_mixed/gemm_mixed.h"
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
 #include "runtime/kernels/isa.h"
 #include "runtime/kernels/map/map.h"
@@ -20,6 +21,7 @@ struct Kernels {
   const DepthwiseU8Kernel* depthwise_u8;
   const GemmF32Kernel* gemm_f32;
   const DepthwiseF32Kernel* depthwise_f32;
+  const GemmMixedKernel* gemm_mixed;
   const GatherKernel* gather;
   const MapKernel* map;
   const ElementwiseKernel* elementwise;

@@ -174,6 +174,23 @@ void depthwise_f32(const Line& line, const Plane& it, Isa isa, double hz) {
   });
 }
 
+void gemm_mixed(const Line& line, const Matrix& it, int bits, Isa isa, double hz) {
+  const auto& kernel = *kernels_for(isa).gemm_mixed;
+  std::vector<float> a(size(it.m * it.k) + 2 * kSlack, 3);
+  const std::vector<std::int8_t> w(size(it.n * it.k), 5);
+  std::vector<std::byte> packed(kernel.packed_bytes(it.n, it.k, bits) + 2 * kSlack);
+  const std::vector<float> row(size(padded(it.n)), 1);  // scales, zero points and bias
+  std::vector<float> c(size(it.m * it.n) + kSlack);
+  kernel.pack(w.data(), it.n, it.k, bits, aligned(packed));
+  const GemmMixed call{
+      it.m,       it.n, it.k, bits, it.k + it.k % 2, aligned(a), it.k, aligned(packed), row.data(), row.data(), row.data(), nullptr, 0,
+      aligned(c), it.n, 0,    6};
+  print(line, isa, hz, [&] { kernel.run(call); });
+}
+
+/// Fully connected layers, as floats and with weights of 8 and 4 bits.
+constexpr Matrix kConnected[] = {{"fc", 1, 256, 256}, {"fc", 1, 1024, 1024}, {"fc", 1, 4096, 4096}, {"fc", 16, 1024, 1024}};
+
 constexpr Matrix kMatrices[] = {
     {"kws", 125, 64, 40},    {"kws", 125, 64, 64},   {"kws", 1, 12, 64},      {"vww", 2304, 8, 27},    {"vww", 2304, 16, 8},
     {"vww", 576, 32, 16},    {"vww", 576, 32, 32},   {"vww", 144, 64, 32},    {"vww", 144, 64, 64},    {"vww", 36, 128, 64},
@@ -201,6 +218,15 @@ void measure(std::string_view word) {
       if (isa != Isa::kScalar) measure_layer(line, layer, isa, hz);
     }
   };
+  for (const Matrix& it : kConnected) {
+    const double products = double(it.m) * it.n * it.k;
+    const std::string layer = fmt::format("{} {}x{}x{}", it.model, it.m, it.n, it.k);
+    each({"gemm_f32 " + layer, products, true}, it, gemm_f32);
+    for (const int bits : {8, 4}) {
+      each({fmt::format("gemm_mixed {} {} bits", layer, bits), products, true}, it,
+           [&](const Line& line, const Matrix& matrix, Isa isa, double cycles) { gemm_mixed(line, matrix, bits, isa, cycles); });
+    }
+  }
   for (const bool floats : {false, true}) {
     for (const Matrix& it : kMatrices) {
       each({fmt::format("gemm_{} {} {}x{}x{}", floats ? "f32" : "u8", it.model, it.m, it.n, it.k), double(it.m) * it.n * it.k, floats}, it,

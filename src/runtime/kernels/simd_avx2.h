@@ -22,6 +22,7 @@ struct Simd {
   static void store(float* to, Vector x, Mask mask) { _mm256_maskstore_ps(to, mask, x); }
   static Vector fma(Vector a, Vector b, Vector sum) { return _mm256_fmadd_ps(a, b, sum); }
   static Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+  static Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
   /// The first `count` lanes, at most all.

@@ -22,6 +22,7 @@ struct Simd {
   static void store(float* to, Vector x, Mask mask) { _mm512_mask_storeu_ps(to, mask, x); }
   static Vector fma(Vector a, Vector b, Vector sum) { return _mm512_fmadd_ps(a, b, sum); }
   static Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+  static Vector sub(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
   /// The first `count` lanes, at most all.

@@ -49,15 +49,6 @@ double cubic_kernel(double x, double a) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-/// For each place of an axis of the output the places of the input that it is made of, with their weights.
-struct Taps {
-  std::size_t per_place = 1;
-  std::vector<std::int64_t> index;
-  std::vector<double> weight;
-  std::vector<bool> outside;  ///< gets the extrapolation value
-  bool is_identity = false;
-};
-
 std::int64_t nearest(double at, Rounding rounding) {
   switch (rounding) {
     case Rounding::kPreferFloor: return static_cast<std::int64_t>(std::ceil(at - 0.5));
@@ -84,35 +75,6 @@ void add_weights(Taps& taps, double at, std::int64_t first, double width, const 
   // Without these two the weights add up to 1 by themselves.
   if (!how.exclude_outside && !how.antialias) return;
   for (std::size_t i = begin; i < taps.weight.size() && sum != 0; ++i) taps.weight[i] /= sum;
-}
-
-Taps taps_of(const AxisResize& axis, const Resampling& how) {
-  const std::int64_t radius = how.interpolation == Interpolation::kCubic ? 2 : 1;
-  const double width = how.antialias ? std::min(axis.scale, 1.0) : 1.0;
-  const auto reach = static_cast<std::int64_t>(-std::floor(static_cast<double>(-radius) / width));
-  Taps taps;
-  if (how.interpolation != Interpolation::kNearest) taps.per_place = static_cast<std::size_t>(2 * reach);
-  for (std::int64_t i = 0; i < axis.out; ++i) {
-    // Far outside is as good as just outside, and the sums fit.
-    const double limit = static_cast<double>(axis.in) + static_cast<double>(reach);
-    const double found = source_of(static_cast<double>(i), axis, how.coordinates);
-    const double at = std::isnan(found) ? 0 : std::clamp(found, -limit, 2 * limit);
-    taps.outside.push_back(how.coordinates == Coordinates::kTfCropAndResize && !(at >= 0 && at <= static_cast<double>(axis.in - 1)));
-    if (how.interpolation == Interpolation::kNearest) {
-      taps.index.push_back(std::clamp<std::int64_t>(nearest(at, how.rounding), 0, axis.in - 1));
-    } else {
-      add_weights(taps, at, static_cast<std::int64_t>(std::ceil(at)) - reach, width, axis, how);
-    }
-  }
-  taps.is_identity = how.interpolation == Interpolation::kNearest || axis.scale == 1;
-  for (std::int64_t i = 0; i < axis.out && taps.is_identity; ++i) {
-    const auto place = static_cast<std::size_t>(i);
-    taps.is_identity =
-        axis.in == axis.out && !taps.outside[place] &&
-        (how.interpolation == Interpolation::kNearest ? taps.index[place] == i
-                                                      : source_of(static_cast<double>(i), axis, how.coordinates) == static_cast<double>(i));
-  }
-  return taps;
 }
 
 /// Values [outer, in, inner] become [outer, out, inner].
@@ -177,6 +139,35 @@ void copy_nearest(const Tensor& x, std::span<const Taps> taps, Tensor& y) {
 }
 
 }  // namespace
+
+Taps taps_of(const AxisResize& axis, const Resampling& how) {
+  const std::int64_t radius = how.interpolation == Interpolation::kCubic ? 2 : 1;
+  const double width = how.antialias ? std::min(axis.scale, 1.0) : 1.0;
+  const auto reach = static_cast<std::int64_t>(-std::floor(static_cast<double>(-radius) / width));
+  Taps taps;
+  if (how.interpolation != Interpolation::kNearest) taps.per_place = static_cast<std::size_t>(2 * reach);
+  for (std::int64_t i = 0; i < axis.out; ++i) {
+    // Far outside is as good as just outside, and the sums fit.
+    const double limit = static_cast<double>(axis.in) + static_cast<double>(reach);
+    const double found = source_of(static_cast<double>(i), axis, how.coordinates);
+    const double at = std::isnan(found) ? 0 : std::clamp(found, -limit, 2 * limit);
+    taps.outside.push_back(how.coordinates == Coordinates::kTfCropAndResize && !(at >= 0 && at <= static_cast<double>(axis.in - 1)));
+    if (how.interpolation == Interpolation::kNearest) {
+      taps.index.push_back(std::clamp<std::int64_t>(nearest(at, how.rounding), 0, axis.in - 1));
+    } else {
+      add_weights(taps, at, static_cast<std::int64_t>(std::ceil(at)) - reach, width, axis, how);
+    }
+  }
+  taps.is_identity = how.interpolation == Interpolation::kNearest || axis.scale == 1;
+  for (std::int64_t i = 0; i < axis.out && taps.is_identity; ++i) {
+    const auto place = static_cast<std::size_t>(i);
+    taps.is_identity =
+        axis.in == axis.out && !taps.outside[place] &&
+        (how.interpolation == Interpolation::kNearest ? taps.index[place] == i
+                                                      : source_of(static_cast<double>(i), axis, how.coordinates) == static_cast<double>(i));
+  }
+  return taps;
+}
 
 Result<Resampling> read_resampling(const Node& node) {
   constexpr std::array<std::string_view, 3> kModes = {"nearest", "linear", "cubic"};

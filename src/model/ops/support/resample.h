@@ -41,6 +41,20 @@ struct AxisResize {
   double roi_end = 1;
 };
 
+/// How each axis of an x of these extents changes, by a Resize node whose inputs are all known (null: left out) but for the first, which is
+/// not looked at. Errors: scales and sizes that give no extents.
+Result<std::vector<AxisResize>> read_resizes(const Node& node, const Dims& x, std::span<const Tensor* const> inputs);
+
+/// For each place of an axis of the output the places of the input that it is made of, with their weights.
+struct Taps {
+  std::size_t per_place = 1;
+  std::vector<std::int64_t> index;  ///< all within the input
+  std::vector<double> weight;       ///< none in mode nearest
+  std::vector<bool> outside;        ///< gets the extrapolation value
+  bool is_identity = false;
+};
+Taps taps_of(const AxisResize& axis, const Resampling& how);
+
 /// y = x resampled on each axis; `axes` has an entry an axis, `in` and `out` as the tensors have. Where `out` is not 0, `in` is
 /// not. Numbers other than floats are rounded (halves to even) and saturated; kUnsupported for types without arithmetic, unless
 /// elements are only copied.

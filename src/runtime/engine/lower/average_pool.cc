@@ -6,7 +6,7 @@ namespace {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0, Layout::kChannelsLast));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   model::ValueId y = node.outputs.front();
   MORU_ASSIGN_OR_RETURN(const model::Dims y_dims, lowering.dims(y));
   MORU_ASSIGN_OR_RETURN(const PoolGeometry geometry, read_pool_geometry(node, x.dims, y_dims));

@@ -42,7 +42,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   enum Input : std::size_t { kX, kW };
   MORU_ASSIGN_OR_RETURN(const model::Tensor* w, lowering.constant(node, kW));
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, kX, Layout::kChannelsLast));
-  if (x.is_levels() || w->dtype() != model::DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float() || w->dtype() != model::DType::kFloat32) return fail(ErrorCode::kUnsupported, "expected float32");
   model::ValueId y = node.outputs.front();
   MORU_ASSIGN_OR_RETURN(const model::Dims y_dims, lowering.dims(y));
   MORU_ASSIGN_OR_RETURN(const ConvGeometry geometry, read_geometry(node, x.dims, w->dims(), y_dims));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/matrix.h"
+#include "runtime/engine/quantization.h"
 #include "runtime/engine/softmax.h"
 
 namespace moru::runtime::engine {
@@ -24,12 +25,13 @@ class DequantizeStep final : public ElementsStep {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
-  if (!x.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
+  MORU_ASSIGN_OR_RETURN(const bool is_plain, has_one_level_scale(lowering, node, x.dtype));
+  if (!is_plain) return lower_dequantize(lowering, node);
   MORU_ASSIGN_OR_RETURN(const LevelScale scale, read_level_scale(lowering, node, x.dtype));
   MORU_ASSIGN_OR_RETURN(const bool is_softmax, absorb_softmax(lowering, node, x, scale));
   if (is_softmax) return {};
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
-  if (y.is_levels()) return fail(ErrorCode::kUnsupported, "expected int8 or uint8 to float32");
+  if (!y.is_float()) return fail(ErrorCode::kUnsupported, "expected levels to float32");
   lowering.add(std::make_unique<DequantizeStep>(x.buffer, y.buffer, x.count(), scale.scale, scale.zero, lowering.kernels()),
                {x.buffer, y.buffer});
   return {};

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
 #include "runtime/engine/unary.h"
 
 namespace moru::runtime::engine {
 namespace {
 
-Status lower(Lowering& lowering, const model::Node& node) {
-  return lower_unary(lowering, node, [](float x) { return std::erf(x); });
-}
+Status lower(Lowering& lowering, const model::Node& node) { return lower_map(lowering, node, lowering.kernels().map->erf); }
 
 }  // namespace
 

@@ -6,12 +6,11 @@
 namespace moru::runtime::engine {
 namespace {
 
-float by_erf(float x) { return 0.5F * x * (1.0F + std::erf(x * 0.70710678F)); }
 float by_tanh(float x) { return 0.5F * x * (1.0F + std::tanh(0.79788456F * (x + 0.044715F * x * x * x))); }
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const std::string approximate, model::string_attribute(node, "approximate", "none"));
-  return lower_unary(lowering, node, approximate == "tanh" ? by_tanh : by_erf);
+  return approximate == "tanh" ? lower_unary(lowering, node, by_tanh) : lower_map(lowering, node, lowering.kernels().map->gelu);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Result<const float*> row_constant(Lowering& lowering, const model::Node& node, s
 Status lower(Lowering& lowering, const model::Node& node) {
   if (node.outputs.size() > 1) return fail(ErrorCode::kUnsupported, "found a use of the mean or the deviation, expected Y only");
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0, Layout::kPlain));
-  if (x.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32");
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(std::int64_t axis, model::int_attribute(node, "axis", -1));
   MORU_ASSIGN_OR_RETURN(const float epsilon, model::float_attribute(node, "epsilon", 1e-5F));
   if (axis < 0) axis += static_cast<std::int64_t>(x.dims.size());

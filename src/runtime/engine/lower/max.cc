@@ -5,8 +5,8 @@ namespace moru::runtime::engine {
 namespace {
 
 Status lower(Lowering& lowering, const model::Node& node) {
-  if (node.inputs.size() != 2) return fail(ErrorCode::kUnsupported, "expected two inputs");
-  return lower_binary(lowering, node, lowering.kernels().map->max);
+  return node.inputs.size() == 2 ? lower_binary(lowering, node, lowering.kernels().map->max)
+                                 : lower_variadic(lowering, node, lowering.kernels().map->max);
 }
 
 }  // namespace

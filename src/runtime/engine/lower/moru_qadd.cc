@@ -1,47 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "runtime/engine/levels_pair.h"
 #include "runtime/engine/matrix.h"
 
 namespace moru::runtime::engine {
 namespace {
 
-class AddLevelsStep final : public ElementsStep {
- public:
-  AddLevelsStep(BufferId a, BufferId b, BufferId y, const kernels::AddU8& call, const kernels::Kernels& kernels)
-      : ElementsStep(call.count), a_(a), b_(b), y_(y), call_(call), add_u8_(kernels.elementwise->add_u8) {}
-
-  void run_elements(const Frame& frame, std::size_t first, std::size_t count) const noexcept override {
-    kernels::AddU8 call = call_;
-    call.count = count;
-    call.a = frame.at<const std::uint8_t>(a_) + first;
-    call.b = frame.at<const std::uint8_t>(b_) + first;
-    call.y = frame.at<std::uint8_t>(y_) + first;
-    add_u8_(call);
-  }
-
- private:
-  BufferId a_;
-  BufferId b_;
-  BufferId y_;
-  kernels::AddU8 call_;
-  void (*add_u8_)(const kernels::AddU8& call);
-};
-
 Status lower(Lowering& lowering, const model::Node& node) {
   enum Input : std::size_t { kA, kAZero, kAFactor, kB, kBZero, kBFactor, kYZero };
   MORU_ASSIGN_OR_RETURN(const Stored a, lowering.input(node, kA));
-  MORU_ASSIGN_OR_RETURN(const Stored b, lowering.input(node, kB, a.layout));
-  if (a.dims != b.dims) {
-    return fail(ErrorCode::kUnsupported,
-                "found levels of shapes " + model::to_string(a.dims) + " and " + model::to_string(b.dims) + ", expected two of one shape");
-  }
-  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), a.layout));
+  MORU_ASSIGN_OR_RETURN(const Stored b, lowering.input(node, kB));
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), a.count() >= b.count() ? a.layout : b.layout));
   MORU_ASSIGN_OR_RETURN(const model::Tensor* a_factor, lowering.constant(node, kAFactor));
   MORU_ASSIGN_OR_RETURN(const model::Tensor* b_factor, lowering.constant(node, kBFactor));
   MORU_ASSIGN_OR_RETURN(const model::Tensor* y_zero, lowering.constant(node, kYZero));
   MORU_ASSIGN_OR_RETURN(const kernels::Requantize to, read_requantize(node, *y_zero));
-  kernels::AddU8 call{.count = a.count(), .low = to.low, .high = to.high, .zero = to.zero};
+  kernels::AddU8 call{.low = to.low, .high = to.high, .zero = to.zero};
   MORU_ASSIGN_OR_RETURN(call.a_zero, read_zero(lowering, node, kAZero));
   MORU_ASSIGN_OR_RETURN(call.b_zero, read_zero(lowering, node, kBZero));
   call.a_factor = a_factor->data<float>()[0];
@@ -51,7 +26,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (!(std::fabs(call.a_factor) < kMost) || !(std::fabs(call.b_factor) < kMost)) {
     return fail(ErrorCode::kInvalidArgument, "found factors that are not finite or huge, expected less than 1e30");
   }
-  lowering.add(std::make_unique<AddLevelsStep>(a.buffer, b.buffer, y.buffer, call, lowering.kernels()), {a.buffer, b.buffer, y.buffer});
+  add_levels_pair(lowering, a, b, y, call, lowering.kernels().elementwise->add_u8);
   return {};
 }
 

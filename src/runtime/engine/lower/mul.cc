@@ -4,7 +4,9 @@
 namespace moru::runtime::engine {
 namespace {
 
-Status lower(Lowering& lowering, const model::Node& node) { return lower_binary(lowering, node, lowering.kernels().map->mul); }
+Status lower(Lowering& lowering, const model::Node& node) {
+  return lower_binary<true>(lowering, node, lowering.kernels().map->mul, [](auto a, auto b) { return a * b; });
+}
 
 }  // namespace
 

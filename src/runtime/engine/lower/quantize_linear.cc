@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/matrix.h"
+#include "runtime/engine/quantization.h"
 
 namespace moru::runtime::engine {
 namespace {
@@ -23,8 +24,11 @@ class QuantizeStep final : public ElementsStep {
 
 Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored x, lowering.input(node, 0));
+  if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32 to levels");
+  const auto dtype = lowering.graph().value(node.outputs.front()).type.dtype;
+  MORU_ASSIGN_OR_RETURN(const bool is_plain, has_one_level_scale(lowering, node, dtype.value_or(model::DType::kFloat32)));
+  if (!is_plain) return lower_quantize(lowering, node);
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
-  if (x.is_levels() || !y.is_levels()) return fail(ErrorCode::kUnsupported, "expected float32 to int8 or uint8");
   MORU_ASSIGN_OR_RETURN(const LevelScale scale, read_level_scale(lowering, node, y.dtype));
   const kernels::Requantize to{.low = static_cast<float>(-scale.zero), .high = static_cast<float>(255 - scale.zero), .zero = scale.zero};
   lowering.add(std::make_unique<QuantizeStep>(x.buffer, y.buffer, x.count(), scale.scale, to, lowering.kernels()), {x.buffer, y.buffer});

@@ -18,17 +18,28 @@ std::size_t packed_bytes(int n, int lines, int k) {
   return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(lines) * static_cast<std::size_t>(k) * sizeof(Vector);
 }
 
-void pack(const float* w, int n, int lines, int line_k, std::byte* packed) {
-  const int k = lines * line_k;
+void pack_strided(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, std::byte* packed) {
   auto* to = reinterpret_cast<float*>(packed);
   const Panels panels = panels_of(n);
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int first = panels.first_block(panel) * kLanes;
-    const int end = panels.first_block(panel + 1) * kLanes;
-    for (int i = 0; i < k; ++i) {
-      for (int o = first; o < end; ++o) *to++ = o < n ? w[static_cast<std::ptrdiff_t>(o) * k + i] : 0;
+    const int width = panels.blocks_of(panel) * kLanes;
+    const int there = n - first < width ? n - first : width;
+    const float* row = w + first * n_stride;
+    for (int i = 0; i < k; ++i, row += k_stride, to += width) {
+      if (n_stride == 1) {
+        __builtin_memcpy(to, row, static_cast<std::size_t>(there) * sizeof(float));
+      } else {
+        for (int o = 0; o < there; ++o) to[o] = row[o * n_stride];
+      }
+      for (int o = there; o < width; ++o) to[o] = 0;
     }
   }
+}
+
+void pack(const float* w, int n, int lines, int line_k, std::byte* packed) {
+  const int k = lines * line_k;
+  pack_strided(w, k, 1, n, k, packed);
 }
 
 /// What the tiles of one panel share.

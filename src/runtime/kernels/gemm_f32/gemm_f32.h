@@ -32,6 +32,8 @@ struct GemmF32Kernel {
   std::size_t (*packed_bytes)(int n, int lines, int k);
   /// w [n, lines, k] in the order that run() reads it in.
   void (*pack)(const float* w, int n, int lines, int k, std::byte* packed);
+  /// The same of one line, from a matrix that lies in any way: w[o, i] at o * n_stride + i * k_stride. Allocates nothing.
+  void (*pack_strided)(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, std::byte* packed);
   void (*run)(const GemmF32& call);
 };
 

@@ -125,6 +125,32 @@ TEST(GemmF32, LinesAreRowsOneBehindTheOther) {
   }
 }
 
+TEST(GemmF32, PacksAMatrixThatLiesInAnyWay) {
+  Rng rng(4);
+  for (int round = 0; round < 100; ++round) {
+    const int n = between(rng, 1, 70);
+    const int k = between(rng, 1, 40);
+    std::vector<float> rows(size(n * k));
+    for (auto& x : rows) x = static_cast<float>(between(rng, -99, 99));
+    std::vector<float> columns(rows.size());
+    for (int o = 0; o < n; ++o) {
+      for (int i = 0; i < k; ++i) columns[size(i * n + o)] = rows[size(o * k + i)];
+    }
+    for (const Isa isa : machine_isas()) {
+      const auto& kernel = *kernels_for(isa).gemm_f32;
+      const std::size_t bytes = (kernel.packed_bytes(n, 1, k) + 63) / 64 * 64;
+      std::vector<std::byte> expected(bytes);
+      std::vector<std::byte> from_rows(bytes);
+      std::vector<std::byte> from_columns(bytes);
+      kernel.pack(rows.data(), n, 1, k, expected.data());
+      kernel.pack_strided(rows.data(), k, 1, n, k, from_rows.data());
+      kernel.pack_strided(columns.data(), 1, n, n, k, from_columns.data());
+      ASSERT_EQ(from_rows, expected) << to_string(isa) << " " << n << " " << k;
+      ASSERT_EQ(from_columns, expected) << to_string(isa) << " " << n << " " << k;
+    }
+  }
+}
+
 TEST(GemmF32, TakesItsResidualFromC) {
   for (const Isa isa : machine_isas()) {
     const auto& kernel = *kernels_for(isa).gemm_f32;

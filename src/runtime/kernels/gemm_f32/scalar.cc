@@ -14,6 +14,13 @@ void pack(const float* w, int n, int lines, int k, std::byte* packed) {
   for (std::size_t i = 0; i < packed_bytes(n, lines, k); ++i) packed[i] = bytes[i];
 }
 
+void pack_strided(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, std::byte* packed) {
+  auto* to = reinterpret_cast<float*>(packed);
+  for (int o = 0; o < n; ++o) {
+    for (int i = 0; i < k; ++i) *to++ = w[o * n_stride + i * k_stride];
+  }
+}
+
 void run(const GemmF32& call) {
   for (int i = 0; i < call.m; ++i) {
     float* c = call.c + i * call.c_stride;
@@ -33,6 +40,6 @@ void run(const GemmF32& call) {
 }  // namespace
 
 extern const GemmF32Kernel kGemmF32_scalar;
-const GemmF32Kernel kGemmF32_scalar{Isa::kScalar, packed_bytes, pack, run};
+const GemmF32Kernel kGemmF32_scalar{Isa::kScalar, packed_bytes, pack, pack_strided, run};
 
 }  // namespace moru::kernels

@@ -47,6 +47,28 @@ inline float tanh_of(float x) {
   return (x < 0.0F ? -x : x) < 0.625F ? near : far;
 }
 
+/// Near 0 by its power series, which keeps small ones; else by Abramowitz and Stegun's 7.1.26, right to 1.5e-7.
+inline float erf_of(float x) {
+  const float square = x * x;
+  float series = 1.0F / 9360.0F;
+  series = series * square - 1.0F / 1320.0F;
+  series = series * square + 1.0F / 216.0F;
+  series = series * square - 1.0F / 42.0F;
+  series = series * square + 0.1F;
+  series = series * square - 1.0F / 3.0F;
+  const float near = 1.12837917F * (x + x * square * series);
+  const float size = x < 0.0F ? -x : x;
+  const float t = 1.0F / (1.0F + 0.3275911F * size);
+  float sum = 1.061405429F;
+  sum = sum * t - 1.453152027F;
+  sum = sum * t + 1.421413741F;
+  sum = sum * t - 0.284496736F;
+  sum = sum * t + 0.254829592F;
+  const float above = 1.0F - sum * t * exp_of(-square);
+  const float far = x < 0.0F ? -above : above;
+  return size < 0.5F ? near : far;
+}
+
 template <class F>
 void map(const float* x, float* y, std::size_t count, F f) {
   for (std::size_t i = 0; i < count; ++i) y[i] = f(x[i]);
@@ -66,9 +88,13 @@ void elu_f32(const float* x, float* y, std::size_t count, float p, float) {
     return v < 0.0F ? below : v;
   });
 }
+void erf_f32(const float* x, float* y, std::size_t count, float, float) { map(x, y, count, erf_of); }
 void exp_f32(const float* x, float* y, std::size_t count, float, float) { map(x, y, count, exp_of); }
 void floor_f32(const float* x, float* y, std::size_t count, float, float) {
   map(x, y, count, [](float v) { return __builtin_floorf(v); });
+}
+void gelu_f32(const float* x, float* y, std::size_t count, float, float) {
+  map(x, y, count, [](float v) { return 0.5F * v * (1.0F + erf_of(v * 0.70710678F)); });
 }
 void hard_sigmoid_f32(const float* x, float* y, std::size_t count, float p, float q) {
   map(x, y, count, [p, q](float v) { return clamp(p * v + q, 0.0F, 1.0F); });
@@ -138,8 +164,10 @@ constexpr MapKernel kernel_for(Isa isa) {
           .abs = abs_f32,
           .ceil = ceil_f32,
           .elu = elu_f32,
+          .erf = erf_f32,
           .exp = exp_f32,
           .floor = floor_f32,
+          .gelu = gelu_f32,
           .hard_sigmoid = hard_sigmoid_f32,
           .hard_swish = hard_swish_f32,
           .leaky_relu = leaky_relu_f32,

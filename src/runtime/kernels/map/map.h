@@ -29,8 +29,10 @@ struct MapKernel {
   UnaryMap abs;
   UnaryMap ceil;
   UnaryMap elu;  ///< x < 0 ? p * (exp(x) - 1) : x
+  UnaryMap erf;
   UnaryMap exp;
   UnaryMap floor;
+  UnaryMap gelu;          ///< x * (1 + erf(x / sqrt(2))) / 2
   UnaryMap hard_sigmoid;  ///< clamp(p * x + q, 0, 1)
   UnaryMap hard_swish;    ///< x * clamp(x / 6 + 1 / 2, 0, 1)
   UnaryMap leaky_relu;    ///< x < 0 ? p * x : x

@@ -35,8 +35,10 @@ TEST(Map, FunctionsOfOneNumber) {
       {"abs", &MapKernel::abs, [](double x) { return std::fabs(x); }, 0},
       {"ceil", &MapKernel::ceil, [](double x) { return std::ceil(x); }, 0},
       {"elu", &MapKernel::elu, [](double x) { return x < 0 ? 0.5 * std::expm1(x) : x; }, 4e-7},
+      {"erf", &MapKernel::erf, [](double x) { return std::erf(x); }, 3e-7},
       {"exp", &MapKernel::exp, [](double x) { return std::exp(x); }, 3e-7},
       {"floor", &MapKernel::floor, [](double x) { return std::floor(x); }, 0},
+      {"gelu", &MapKernel::gelu, [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }, 5e-7},
       {"hard_swish", &MapKernel::hard_swish, [](double x) { return x * std::fmin(std::fmax(x / 6 + 0.5, 0), 1); }, 4e-7},
       {"neg", &MapKernel::neg, [](double x) { return -x; }, 0},
       {"sigmoid", &MapKernel::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, 3e-7},
@@ -67,6 +69,9 @@ TEST(Map, EndsOfTheRange) {
     float y[5];
     kernel.exp(x, y, 5, 0, 0);
     EXPECT_THAT(std::vector<float>(y, y + 4), testing::ElementsAre(0, kInf, 0, kInf));
+    EXPECT_TRUE(std::isnan(y[4]));
+    kernel.erf(x, y, 5, 0, 0);
+    EXPECT_THAT(std::vector<float>(y, y + 4), testing::ElementsAre(-1, 1, -1, 1));
     EXPECT_TRUE(std::isnan(y[4]));
     kernel.sigmoid(x, y, 5, 0, 0);
     EXPECT_THAT(std::vector<float>(y, y + 4), testing::ElementsAre(0, 1, 0, 1));
