@@ -9,7 +9,6 @@
 namespace moru::runtime::engine {
 namespace {
 
-using model::DType;
 using model::Node;
 using model::Tensor;
 using model::ValueId;
