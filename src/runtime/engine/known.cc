@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known before any run: extents, and what nodes make of constants alone (weights that are dequantised, shapes that are computed).
 // It is computed when a node asks for it, so that what stays packed, such as weights of 4 bits, is never unpacked.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "model/ops/op.h"
 #include "runtime/engine/lowering.h"
@@ -9,7 +12,6 @@
 namespace moru::runtime::engine {
 namespace {
 
-using model::DType;
 using model::Node;
 using model::Tensor;
 using model::ValueId;
@@ -38,6 +40,16 @@ std::optional<std::size_t> bytes_of(const model::ValueType& type) {
   const auto count = model::element_count(dims, *type.dtype);
   if (!count) return std::nullopt;
   return model::bytes_for(*type.dtype, *count);
+}
+
+/// Weights that are no numbers would make every result one that is none.
+Status check_scales(const Node& node, std::span<const Tensor* const> inputs) {
+  const bool has_scales = node.domain.empty() && (node.op == "DequantizeLinear" || node.op == "QuantizeLinear");
+  if (!has_scales || inputs[1]->dtype() != model::DType::kFloat32) return {};
+  const auto scales = inputs[1]->data<float>();
+  const auto wrong = std::ranges::find_if_not(scales, [](float scale) { return std::isfinite(scale); });
+  if (wrong == scales.end()) return {};
+  return fail(ErrorCode::kInvalidArgument, fmt::format("found scale {}, expected a finite number", *wrong));
 }
 
 }  // namespace
@@ -111,7 +123,9 @@ Status Lowering::make_known(const Node& node, std::vector<const Node*>& missing)
     if (id != model::kNoValue && inputs.back() == nullptr) missing.push_back(producer(id));
   }
   if (missing.size() > before) return {};
-  MORU_ASSIGN_OR_RETURN(auto made, model::evaluate_node(node, inputs));
+  const std::string where = model::describe(graph_, static_cast<std::size_t>(&node - graph_.nodes().data()));
+  MORU_RETURN_IF_ERROR_IN(where, check_scales(node, inputs));
+  MORU_ASSIGN_OR_RETURN_IN(where, auto made, model::evaluate_node(node, inputs));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] != model::kNoValue) known_.emplace(node.outputs[i], std::move(made[i]));
   }

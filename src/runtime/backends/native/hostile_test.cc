@@ -52,6 +52,9 @@ TEST(HostileModel, ScalesThatAreNoNumbers) {
     EXPECT_THAT(refusal("graph \"g\" { opset 13 input x: float32[1, 2] init w = int8[2, 2] {1, 2, 3, 4} init s = float32[2] {1, " + wrong +
                         "} f: float32[2, 2] = DequantizeLinear(w, s) y: float32[1, 2] = MatMul(x, f) as m output y }"),
                 AllOf(HasSubstr("(MatMul 'm')"), HasSubstr("scale")));
+    EXPECT_THAT(refusal("graph \"g\" { opset 13 input x: float32[1, 1, 2] init w = int8[1, 1, 2] {1, 2} init s = float32[] {" + wrong +
+                        "} f: float32[1, 1, 2] = DequantizeLinear(w, s) as d y: float32[1, 1, 1] = Conv(x, f) output y }"),
+                AllOf(HasSubstr("(DequantizeLinear 'd')"), HasSubstr("scale")));
   }
 }
 

@@ -58,7 +58,7 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads)
   MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));
   // Groups of quantised ops first: folding would make floats of their weights.
-  const std::string passes[] = {"eliminate_identity", "fuse_qdq", "fold_constants", "fold_batch_norm"};
+  const std::string passes[] = {"eliminate_identity", "fuse_qdq", "fuse_qlinear", "fold_constants", "fold_batch_norm"};
   MORU_RETURN_IF_ERROR_IN(kLoad, model::run_passes(graph, passes));
   std::vector<model::Dims> extents;
   for (const Port& port : inputs) {

@@ -6,14 +6,15 @@
 namespace moru::kernels {
 namespace {
 
-/// 16 integers as floats; of a byte's two, the one of the low or the high bits.
+/// 16 integers as floats; of a byte's two, the one of the low or the high bits, looked up in a register that has all sixteen.
 struct Integers {
   static __m512i wide(const std::int8_t* at) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))); }
-  static Simd::Vector bytes(const std::int8_t* at) { return _mm512_cvtepi32_ps(wide(at)); }
-  static Simd::Vector low_nibbles(const std::int8_t* at) {
-    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(wide(at), 28), 28));
+  static Simd::Vector of_nibbles(__m512i low_bits) {
+    return _mm512_permutexvar_ps(low_bits, _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1));
   }
-  static Simd::Vector high_nibbles(const std::int8_t* at) { return _mm512_cvtepi32_ps(_mm512_srai_epi32(wide(at), 4)); }
+  static Simd::Vector bytes(const std::int8_t* at) { return _mm512_cvtepi32_ps(wide(at)); }
+  static Simd::Vector low_nibbles(const std::int8_t* at) { return of_nibbles(wide(at)); }
+  static Simd::Vector high_nibbles(const std::int8_t* at) { return of_nibbles(_mm512_srli_epi32(wide(at), 4)); }
 };
 
 }  // namespace

@@ -43,24 +43,24 @@ struct Panel {
 template <int kMr, int kNb>
 struct Sums {
   Vector at[kMr][kNb];
+  /// Of the elements of `a` themselves, in every lane: what a zero point is multiplied with in the end, instead of being taken from each
+  /// weight.
+  Vector of_a[kMr];
 };
 
-/// to += a[row.., k] * (w - zero) of one k.
+/// to += a[row.., k] * w of one k.
 template <int kMr, int kNb>
-[[gnu::always_inline]] inline void add_one(const Panel& panel, const float* a, const Vector (&levels)[kNb], const Vector (&zero)[kNb],
-                                           Sums<kMr, kNb>& to) {
-  Vector weights[kNb];
-  unroll<kNb>(MORU_BODY(auto b) { weights[b] = Simd::sub(levels[b], zero[b]); });
+[[gnu::always_inline]] inline void add_one(const Panel& panel, const float* a, const Vector (&levels)[kNb], Sums<kMr, kNb>& to) {
   unroll<kMr>(MORU_BODY(auto i) {
     const Vector x = Simd::all(a[i * panel.call.a_stride]);
-    unroll<kNb>(MORU_BODY(auto b) { to.at[i][b] = Simd::fma(x, weights[b], to.at[i][b]); });
+    to.of_a[i] = Simd::add(to.of_a[i], x);
+    unroll<kNb>(MORU_BODY(auto b) { to.at[i][b] = Simd::fma(x, levels[b], to.at[i][b]); });
   });
 }
 
-/// The sum of one block of k, without its scale: k in [begin, end).
+/// The sum of one block of k, without its scale and zero point: k in [begin, end).
 template <int kMr, int kNb, int kBits>
-[[gnu::always_inline]] inline void add_block(const Panel& panel, int row, int begin, int end, const Vector (&zero)[kNb],
-                                             Sums<kMr, kNb>& to) {
+[[gnu::always_inline]] inline void add_block(const Panel& panel, int row, int begin, int end, Sums<kMr, kNb>& to) {
   const std::ptrdiff_t step = block_bytes(panel.call.k, kBits);
   const float* a = panel.call.a + row * panel.call.a_stride + begin;
   const std::int8_t* w = panel.weights + std::ptrdiff_t{begin / (kBits == 8 ? 1 : 2)} * kLanes;
@@ -68,19 +68,19 @@ template <int kMr, int kNb, int kBits>
   if constexpr (kBits == 8) {
     for (int k = begin; k < end; ++k, ++a, w += kLanes) {
       unroll<kNb>(MORU_BODY(auto b) { levels[b] = Integers::bytes(w + b * step); });
-      add_one<kMr, kNb>(panel, a, levels, zero, to);
+      add_one<kMr, kNb>(panel, a, levels, to);
     }
   } else {
     int k = begin;
     for (; k + 1 < end; k += 2, a += 2, w += kLanes) {
       unroll<kNb>(MORU_BODY(auto b) { levels[b] = Integers::low_nibbles(w + b * step); });
-      add_one<kMr, kNb>(panel, a, levels, zero, to);
+      add_one<kMr, kNb>(panel, a, levels, to);
       unroll<kNb>(MORU_BODY(auto b) { levels[b] = Integers::high_nibbles(w + b * step); });
-      add_one<kMr, kNb>(panel, a + 1, levels, zero, to);
+      add_one<kMr, kNb>(panel, a + 1, levels, to);
     }
     if (k < end) {
       unroll<kNb>(MORU_BODY(auto b) { levels[b] = Integers::low_nibbles(w + b * step); });
-      add_one<kMr, kNb>(panel, a, levels, zero, to);
+      add_one<kMr, kNb>(panel, a, levels, to);
     }
   }
 }
@@ -92,14 +92,14 @@ void run_tile(const Panel& panel, int row) {
   unroll<kMr * kNb>(MORU_BODY(auto i) { sums.at[i / kNb][i % kNb] = Simd::load(call.bias + panel.first + (i % kNb) * kLanes); });
   std::ptrdiff_t at = panel.first;
   for (int begin = 0; begin < call.k; begin += call.block, at += padded(call.n)) {
-    Vector zero[kNb];
-    unroll<kNb>(MORU_BODY(auto b) { zero[b] = Simd::load(call.zero + at + b * kLanes); });
     Sums<kMr, kNb> part;
     unroll<kMr * kNb>(MORU_BODY(auto i) { part.at[i / kNb][i % kNb] = Simd::all(0); });
-    add_block<kMr, kNb, kBits>(panel, row, begin, call.k - begin < call.block ? call.k : begin + call.block, zero, part);
+    unroll<kMr>(MORU_BODY(auto i) { part.of_a[i] = Simd::all(0); });
+    add_block<kMr, kNb, kBits>(panel, row, begin, call.k - begin < call.block ? call.k : begin + call.block, part);
     unroll<kNb>(MORU_BODY(auto b) {
       const Vector scale = Simd::load(call.scale + at + b * kLanes);
-      unroll<kMr>(MORU_BODY(auto i) { sums.at[i][b] = Simd::fma(part.at[i][b], scale, sums.at[i][b]); });
+      const Vector below = Simd::sub(Simd::all(0), Simd::load(call.zero + at + b * kLanes));
+      unroll<kMr>(MORU_BODY(auto i) { sums.at[i][b] = Simd::fma(Simd::fma(below, part.of_a[i], part.at[i][b]), scale, sums.at[i][b]); });
     });
   }
   const Vector low = Simd::all(call.low);
