@@ -8,6 +8,12 @@ from checks.outcome import Outcome, one, read_junit
 # Rooms whose code runs on several threads.
 CONCURRENT = r"^(core|wire|edge|fleet)(/|$)"
 FUZZ_SECONDS = 30
+# What runs our own engine: its kernels, its plans beside the reference, ONNX's tests and models of others through it.
+ARM64_TARGETS = ("runtime_kernels_test", "runtime_engine_test", "runtime_conformance_test", "models_native_test")
+ARM64_TESTS = r"^(runtime/(kernels|engine|conformance)|models/native)/"
+# It has no dot products of bytes. Tests with a parameter an ISA have the names of those that the newest processor has.
+ARM64_OLD_CPU = "cortex-a53"
+ARM64_OLD_TESTS = r"^(runtime/kernels|models/native)/"
 
 
 def build(context, preset, targets=()):
@@ -20,14 +26,17 @@ def build(context, preset, targets=()):
     return one("build", context.run(f"{preset}-build", *command) == 0)
 
 
-def test(context, preset, *selection, timeout=3000):
-    report = context.logs / f"{preset}.xml"
+def test(context, preset, *selection, timeout=3000, extra=None, log=None):
+    """`log` names the log and the report, `extra` are variables of the tests' environment."""
+    log = log or preset
+    report = context.logs / f"{log}.xml"
     report.unlink(missing_ok=True)
-    context.run(f"{preset}-test", "ctest", "--preset", preset, "-j", str(context.jobs), "--output-junit", report, *selection, timeout=timeout, show=0)
+    command = ["ctest", "--preset", preset, "-j", str(context.jobs), "--output-junit", report, *selection]
+    context.run(f"{log}-test", *command, timeout=timeout, extra=extra, show=0)
     outcome = read_junit(report)
     if outcome.failed:
-        print(f"  the tests' output: build/check/{preset}-test.log")
-        for line in failure_lines(context.output(f"{preset}-test")):
+        print(f"  the tests' output: build/check/{log}-test.log")
+        for line in failure_lines(context.output(f"{log}-test")):
             print(f"  | {line}")
     return outcome
 
@@ -60,6 +69,16 @@ def asan(context):
 def clang(context):
     """The trainer's library, which the sanitizers' builds leave out: with 'asan' clang builds all there is."""
     return build(context, "clang", ["moru_trainer"])
+
+
+def arm64(context):
+    """Cross-compiled, in qemu. Each test runs all ISAs of its machine; an older processor shows that none needs what only newer ones have."""
+    outcome = build(context, "arm64", ARM64_TARGETS)
+    if outcome.failed:
+        return outcome
+    outcome = outcome.plus(test(context, "arm64", "-R", ARM64_TESTS))
+    old = test(context, "arm64", "-R", ARM64_OLD_TESTS, extra={"QEMU_CPU": ARM64_OLD_CPU}, log=f"arm64-{ARM64_OLD_CPU}")
+    return outcome.plus(old.named(f" on {ARM64_OLD_CPU}"))
 
 
 def ninja_targets(context, preset):

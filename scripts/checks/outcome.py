@@ -17,6 +17,10 @@ class Outcome:
     def plus(self, other):
         return Outcome(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
 
+    def named(self, suffix):
+        """For tests that run a second time, in another way."""
+        return Outcome(*([name + suffix for name in names] for names in (self.passed, self.failed, self.skipped)))
+
     def line(self):
         return f"{len(self.passed)} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 

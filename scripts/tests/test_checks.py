@@ -40,6 +40,11 @@ class Reports(unittest.TestCase):
         self.assertEqual(len(self.read("<testsuite/>").failed), 1)
 
 
+    def test_tests_that_run_twice_have_two_names(self):
+        again = Outcome(["a"], ["b"], ["c"]).named(" on x")
+        self.assertEqual(Outcome(["a"]).plus(again), Outcome(["a", "a on x"], ["b on x"], ["c on x"]))
+
+
 class Skips(unittest.TestCase):
     def allowed(self, text):
         with tempfile.TemporaryDirectory(prefix="moru-checks-") as folder:

@@ -77,7 +77,7 @@ Result<std::vector<trust::PublicKey>> read_keys(const std::vector<std::string>& 
 
 /// Text of a bundle that anybody may have made: no control characters reach the terminal.
 std::string clean(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ' && c != '\n') || c == 0x7F; }, '?');
+  std::ranges::replace_if(text, [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7F; }, '?');
   return text;
 }
 

@@ -63,7 +63,7 @@ Status check_name(std::string_view name) {
   const auto bad = [&](std::string_view what) { return corrupt(fmt::format("found the name {}, expected {}", in_quotes(name), what)); };
   if (name.empty()) return bad("one that is not empty");
   if (name.front() == '/' || name.find('\\') != name.npos) return bad("a relative path with '/'");
-  if (std::ranges::any_of(name, [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; })) return bad("no control characters");
+  if (std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7F; })) return bad("no control characters");
   for (const auto part : split(name, '/')) {
     if (part == "..") return bad("no '..'");
   }
@@ -233,7 +233,7 @@ Status check_overlap(std::vector<std::pair<std::size_t, std::size_t>> parts) {
 }
 
 void put_common(std::string& out, const ZipEntry& entry, std::size_t packed, bool compress) {
-  const bool ascii = std::ranges::all_of(entry.name, [](char c) { return c >= 0; });
+  const bool ascii = std::ranges::all_of(entry.name, [](unsigned char c) { return c < 0x80; });
   put16(out, kVersion);
   put16(out, ascii ? 0 : kUtf8);
   put16(out, compress ? kDeflated : kStored);

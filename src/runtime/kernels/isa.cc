@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#ifdef __aarch64__
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -13,22 +17,40 @@
 namespace moru::kernels {
 namespace {
 
-constexpr std::array kNames = {std::string_view("scalar"), std::string_view("avx2"), std::string_view("avx512")};
+constexpr std::array<std::string_view, 5> kNames = {"scalar", "avx2", "avx512", "neon", "neon_dot"};
+constexpr std::string_view kX86 = "x86-64";
+constexpr std::string_view kArm = "arm64";
+#if defined(__x86_64__)
+constexpr std::string_view kHere = kX86;
+#elif defined(__aarch64__)
+constexpr std::string_view kHere = kArm;
+#else
+constexpr std::string_view kHere;
+#endif
+
+std::string_view architecture_of(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return kHere;
+    case Isa::kAvx2:
+    case Isa::kAvx512: return kX86;
+    case Isa::kNeon:
+    case Isa::kNeonDot: return kArm;
+  }
+  return {};
+}
 
 bool machine_has(Isa isa) {
-  switch (isa) {
-    case Isa::kScalar: return true;
-#ifdef __x86_64__
-    case Isa::kAvx2: return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-    case Isa::kAvx512:
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-             __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
-#else
-    case Isa::kAvx2:
-    case Isa::kAvx512: return false;
-#endif
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (isa == Isa::kAvx512) {
+    return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+           __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
   }
-  return false;
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return true;
+  if (isa == Isa::kNeonDot) return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#endif
+  return isa == Isa::kScalar;
 }
 
 }  // namespace
@@ -55,10 +77,15 @@ Result<Isa> chosen_isa() {
   if (const auto at = std::ranges::find(names, std::string_view(wanted)); at != names.end()) {
     return isas[static_cast<std::size_t>(at - names.begin())];
   }
-  const bool known = std::ranges::find(kNames, std::string_view(wanted)) != kNames.end();
-  return fail(known ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
-              fmt::format("MORU_ISA: found '{}'{}, expected one of {}", wanted, known ? ", which this machine does not have" : "",
-                          fmt::join(names, ", ")));
+  const auto known = std::ranges::find(kNames, std::string_view(wanted));
+  if (known == kNames.end()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("MORU_ISA: found '{}', expected one of {}", wanted, fmt::join(names, ", ")));
+  }
+  const std::string_view architecture = architecture_of(static_cast<Isa>(known - kNames.begin()));
+  return fail(
+      ErrorCode::kUnavailable,
+      fmt::format("MORU_ISA: found '{}', which {}, expected one of {}", wanted,
+                  architecture == kHere ? "this machine does not have" : fmt::format("is of {}", architecture), fmt::join(names, ", ")));
 }
 
 }  // namespace moru::kernels

@@ -10,21 +10,23 @@
 
 namespace moru::kernels {
 
-/// From the least to the most on each architecture: a machine that has one has those before it, too.
+/// From the least to the most on each architecture: a machine that has one has those of its architecture before it, too.
 enum class Isa : std::uint8_t {
-  kScalar,  ///< plain C++, every machine: what the others must equal
-  kAvx2,    ///< x86-64 with AVX2 and FMA
-  kAvx512,  ///< AVX-512 F, BW, DQ, VL and VNNI
+  kScalar,   ///< plain C++, every machine: what the others must equal
+  kAvx2,     ///< x86-64 with AVX2 and FMA
+  kAvx512,   ///< AVX-512 F, BW, DQ, VL and VNNI
+  kNeon,     ///< every arm64
+  kNeonDot,  ///< arm64 with the dot products of bytes of ARMv8.2
 };
 
-/// "scalar", "avx2", "avx512"
+/// "scalar", "avx2", "avx512", "neon", "neon_dot"
 std::string_view to_string(Isa isa);
 
 /// All that this machine has, the least first.
 std::span<const Isa> machine_isas();
 
 /// The best of this machine, or the one that the environment variable MORU_ISA names. kInvalidArgument for a name that is not
-/// known, kUnavailable for one that this machine does not have; both list those it has.
+/// known, kUnavailable for one that this machine does not have or that is of another architecture; all list those it has.
 Result<Isa> chosen_isa();
 
 }  // namespace moru::kernels

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/isa.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
+
+#include <utility>
 
 #include "runtime/kernels/kernels.h"
 
@@ -29,6 +32,22 @@ TEST(Isa, AnUnknownNameIsAnErrorThatListsTheKnown) {
   ASSERT_FALSE(isa.has_value());
   EXPECT_EQ(isa.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(isa.error().message, testing::StartsWith("MORU_ISA: found 'avx3', expected one of scalar"));
+}
+
+TEST(Isa, ThoseOfAnotherArchitectureAreSaidToBeOfIt) {
+#ifdef __x86_64__
+  const std::pair<const char*, const char*> foreign[] = {{"neon", "arm64"}, {"neon_dot", "arm64"}};
+#else
+  const std::pair<const char*, const char*> foreign[] = {{"avx2", "x86-64"}, {"avx512", "x86-64"}};
+#endif
+  for (const auto& [name, architecture] : foreign) {
+    const MoruIsa held(name);
+    const auto isa = chosen_isa();
+    ASSERT_FALSE(isa.has_value());
+    EXPECT_EQ(isa.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(isa.error().message,
+                testing::StartsWith(fmt::format("MORU_ISA: found '{}', which is of {}, expected one of scalar", name, architecture)));
+  }
 }
 
 TEST(Isa, EachHasAKernelOfEachFamilyAndNoneThatIsMore) {

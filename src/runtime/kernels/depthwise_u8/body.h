@@ -4,6 +4,7 @@
 //   kTogether, Weight               how many taps a product takes, and the type of a packed weight
 //   Split                           four registers, see below
 //   Levels, load(), and what the functions here call
+//   give_back()                     if interleave() takes something from all levels: to sums what that took from a group's products
 // A register has kRegister levels: of so many channels of one column, or of half of them of two columns, and so on down to 8 (a block).
 // kTogether taps of them are interleaved, so that each lane has those of one level, for one instruction to multiply and add. That leaves
 // the levels in four registers, of which register r has four of each 16, from 4 * r on ("split"), and packing the sums to bytes puts them
@@ -75,6 +76,15 @@ struct Columns {
   std::ptrdiff_t at[kRegister / 8];
 };
 
+/// The bias, and what was taken from the levels of all taps.
+template <class Sums>
+Sums starts(Sums bias, [[maybe_unused]] const std::byte* weights, [[maybe_unused]] std::ptrdiff_t groups) {
+  if constexpr (requires { give_back(bias, weights); }) {
+    for (; groups > 0; --groups, weights += kGroupBytes) give_back(bias, weights);
+  }
+  return bias;
+}
+
 /// `width` channels of a row, from channel `first` on.
 struct Block {
   const DepthwiseU8& call;
@@ -85,7 +95,7 @@ struct Block {
   int width;                                                           ///< 8, 16, 32 or 64
   int channels;                                                        ///< <= width
   std::ptrdiff_t pitch = std::ptrdiff_t{call.stride} * call.channels;  ///< from a column to the next
-  Split bias = split_entries(call.bias + first, width);
+  Split bias = starts(split_entries(call.bias + first, width), weights, groups_of(call.kernel_h, call.kernel_w));
   Split factor = split_entries(call.to.factor + first, width);
   Levels levels{call.to};
 };
