@@ -59,7 +59,10 @@ class ConvStep final : public Step {
       for (int y = 0; y < it_.out_h; y += rows_at_once_) {
         const int first = n * places + y * it_.out_w;
         if (mode_ == ConvRows::kLines) {
-          product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
+          const int times = std::min(rows_at_once_, it_.out_h - y);
+          const std::ptrdiff_t stride = std::ptrdiff_t{it_.stride_w} * it_.channels;
+          product(frame, 0, {.count = it_.out_w, .stride = stride, .lines = rows.at(y, times), .times = times, .line_step = it_.stride_h},
+                  first);
         } else {
           gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
         }
@@ -144,14 +147,17 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   const std::ptrdiff_t row = (k + Matrix::kRowUnit - 1) / Matrix::kRowUnit * Matrix::kRowUnit;
   const std::size_t line_bytes = static_cast<std::size_t>(geometry.out_w) * static_cast<std::size_t>(row) * sizeof(T);
   const ConvRows mode = rows_of(geometry, sizeof(T));
-  const int rows_at_once = mode == ConvRows::kGathered ? std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h) : 1;
+  const bool sums_rows = std::ranges::any_of(matrices, &Matrix::needs_row_sums);
+  int rows_at_once = 1;
+  if (mode == ConvRows::kGathered) rows_at_once = std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h);
+  if (mode == ConvRows::kLines && sizeof(T) == 1 && !sums_rows) rows_at_once = PaddedRows<T>::most_at_once(geometry);
   typename ConvStep<Matrix>::Scratch scratch;
   if (mode != ConvRows::kReady) scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   if (mode == ConvRows::kGathered) {
     scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
     scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
   }
-  if (std::ranges::any_of(matrices, &Matrix::needs_row_sums)) {
+  if (sums_rows) {
     const int most = mode == ConvRows::kReady ? geometry.batch * geometry.out_h * geometry.out_w : rows_at_once * geometry.out_w;
     scratch.row_sums = lowering.scratch(static_cast<std::size_t>(most) * sizeof(std::int32_t));
   }

@@ -138,8 +138,10 @@ class Levels {
     attributes["high"] = low + build_.between(120, 255);
     return attributes;
   }
-  /// About what brings sums of `terms` products back into the range of levels; now and then one that hits halves.
+  /// About what brings sums of `terms` products back into the range of levels; now and then one that hits halves, or that
+  /// leads far out of int32.
   float factor(std::int64_t terms) {
+    if (build_.between(0, 39) == 0) return build_.coin() ? 1e5F : 1e38F;
     const auto usual = static_cast<float>(1.0 / (60.0 * std::sqrt(static_cast<double>(terms))));
     return build_.between(0, 4) == 0 ? std::exp2(std::round(std::log2(usual))) : usual * (0.5F + std::fabs(build_.number()));
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/engine/matrix.h"
@@ -50,7 +51,10 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (!(std::fabs(call.a_factor) < kMost) || !(std::fabs(call.b_factor) < kMost)) {
     return fail(ErrorCode::kInvalidArgument, "found factors that are not finite or huge, expected less than 1e30");
   }
-  lowering.add(std::make_unique<AddLevelsStep>(a.buffer, b.buffer, y.buffer, call, lowering.kernels()), {a.buffer, b.buffer, y.buffer});
+  // As kernels_for_sums().
+  const bool in_range = std::max(std::fabs(call.a_factor), std::fabs(call.b_factor)) < float{1 << 20};
+  const kernels::Kernels kernels = in_range ? lowering.kernels() : kernels::kernels_for(kernels::Isa::kScalar);
+  lowering.add(std::make_unique<AddLevelsStep>(a.buffer, b.buffer, y.buffer, call, kernels), {a.buffer, b.buffer, y.buffer});
   return {};
 }
 

@@ -161,8 +161,8 @@ constexpr RunTile kTiles[kPanelBlocks][kRows] = {
     {run_tile<1, 1>, run_tile<2, 1>, run_tile<3, 1>, run_tile<4, 1>, run_tile<5, 1>, run_tile<6, 1>},
     {run_tile<1, 2>, run_tile<2, 2>, run_tile<3, 2>, run_tile<4, 2>, run_tile<5, 2>, run_tile<6, 2>}};
 
-void run(const GemmU8& call) {
-  Rows words;
+/// One product.
+void run_once(const GemmU8& call, Rows& words) {
   const Panels panels = panels_of(call.n);
   for (int row = 0; row < call.m; row += kRows) {
     const int rows = call.m - row < kRows ? call.m - row : kRows;
@@ -177,6 +177,17 @@ void run(const GemmU8& call) {
       kTiles[blocks - 1][rows - 1]({call, weights, panels.first_block(panel) * kLanes, row, words});
       weights += blocks * call.line_count * steps_of(call.k) * kBlockBytes;
     }
+  }
+}
+
+void run(const GemmU8& call) {
+  Rows words;
+  if (call.times == 1) return run_once(call, words);
+  GemmU8 now = call;
+  for (int i = 0; i < call.times; ++i) {
+    run_once(now, words);
+    if (now.lines != nullptr) now.lines += call.line_step;
+    now.c += call.m * call.c_stride;
   }
 }
 
