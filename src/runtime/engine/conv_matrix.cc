@@ -89,10 +89,12 @@ class ConvStep final : public Step {
     // Taps of a row that are not one run are lines of their own.
     const int taps = runs ? 1 : it_.kernel_w;
     auto* pieces = frame.at<const std::byte*>(scratch_.pieces);
-    for (int i = 0; i < it_.kernel_h * taps; ++i) {
-      const std::ptrdiff_t column = std::ptrdiff_t{i % taps} * it_.dilation_w;
-      pieces[i] =
-          reinterpret_cast<const std::byte*>(lines[i / taps] + column * it_.channels + std::ptrdiff_t{group} * it_.group_channels());
+    const std::byte** piece = pieces;
+    for (int i = 0; i < it_.kernel_h; ++i) {
+      const T* from = lines[i] + std::ptrdiff_t{group} * it_.group_channels();
+      for (int tap = 0; tap < taps; ++tap, from += std::ptrdiff_t{it_.dilation_w} * it_.channels) {
+        *piece++ = reinterpret_cast<const std::byte*>(from);
+      }
     }
     constexpr auto kBytes = static_cast<std::ptrdiff_t>(sizeof(T));
     gather_({.lines = pieces,

@@ -206,7 +206,12 @@ void run_tiles(const Panel& panel, int row, int tiles) {
   alignas(kRegister) std::uint8_t all[kRegister];
   _mm512_store_si512(all, y);
   for (int i = 0; i < rows; ++i, c += call.c_stride) {
-    _mm_mask_storeu_epi8(c, mask, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + kNarrow * i)));
+    const __m128i row_levels = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + kNarrow * i));
+    if (call.n == kNarrow) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(c), row_levels);
+    } else {
+      _mm_mask_storeu_epi8(c, mask, row_levels);
+    }
   }
 }
 
