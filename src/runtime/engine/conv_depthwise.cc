@@ -73,9 +73,9 @@ Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const Con
   return add<kernels::DepthwiseF32>(lowering, geometry, buffers, call, lowering.kernels().depthwise_f32->run, 0.0F);
 }
 
-Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8& call,
-                     std::uint8_t padding) {
-  return add<kernels::DepthwiseU8>(lowering, geometry, buffers, call, lowering.kernels().depthwise_u8->run, padding);
+Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8Kernel& kernel,
+                     const kernels::DepthwiseU8& call, std::uint8_t padding) {
+  return add<kernels::DepthwiseU8>(lowering, geometry, buffers, call, kernel.run, padding);
 }
 
 }  // namespace moru::runtime::engine

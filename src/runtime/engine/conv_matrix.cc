@@ -85,7 +85,10 @@ class ConvStep final : public SplitStep {
       }
       const int first = (n * it_.out_h + y) * it_.out_w;
       if (mode_ == ConvRows::kLines) {
-        product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
+        const int times = std::min(rows_at_once_, it_.out_h - y);
+        const std::ptrdiff_t stride = std::ptrdiff_t{it_.stride_w} * it_.channels;
+        product(frame, 0, {.count = it_.out_w, .stride = stride, .lines = rows.at(y, times), .times = times, .line_step = it_.stride_h},
+                first);
       } else {
         gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
       }
@@ -110,10 +113,12 @@ class ConvStep final : public SplitStep {
     // Taps of a row that are not one run are lines of their own.
     const int taps = runs ? 1 : it_.kernel_w;
     auto* pieces = frame.at<const std::byte*>(scratch_.pieces);
-    for (int i = 0; i < it_.kernel_h * taps; ++i) {
-      const std::ptrdiff_t column = std::ptrdiff_t{i % taps} * it_.dilation_w;
-      pieces[i] =
-          reinterpret_cast<const std::byte*>(lines[i / taps] + column * it_.channels + std::ptrdiff_t{group} * it_.group_channels());
+    const std::byte** piece = pieces;
+    for (int i = 0; i < it_.kernel_h; ++i) {
+      const T* from = lines[i] + std::ptrdiff_t{group} * it_.group_channels();
+      for (int tap = 0; tap < taps; ++tap, from += std::ptrdiff_t{it_.dilation_w} * it_.channels) {
+        *piece++ = reinterpret_cast<const std::byte*>(from);
+      }
     }
     constexpr auto kBytes = static_cast<std::ptrdiff_t>(sizeof(T));
     gather_({.lines = pieces,
@@ -168,7 +173,10 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   const std::ptrdiff_t row = (k + Matrix::kRowUnit - 1) / Matrix::kRowUnit * Matrix::kRowUnit;
   const std::size_t line_bytes = static_cast<std::size_t>(geometry.out_w) * static_cast<std::size_t>(row) * sizeof(T);
   const ConvRows mode = rows_of(geometry, sizeof(T));
-  int rows_at_once = mode == ConvRows::kGathered ? std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h) : 1;
+  const bool sums_rows = std::ranges::any_of(matrices, &Matrix::needs_row_sums);
+  int rows_at_once = 1;
+  if (mode == ConvRows::kGathered) rows_at_once = std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h);
+  if (mode == ConvRows::kLines && sizeof(T) == 1 && !sums_rows) rows_at_once = PaddedRows<T>::most_at_once(geometry);
   // As many times, but evenly.
   rows_at_once = divided_up(geometry.out_h, divided_up(geometry.out_h, rows_at_once));
   typename ConvStep<Matrix>::Scratch scratch;
@@ -177,7 +185,7 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
     scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
     scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
   }
-  if (std::ranges::any_of(matrices, &Matrix::needs_row_sums)) {
+  if (sums_rows) {
     const int most = mode == ConvRows::kReady ? geometry.batch * geometry.out_h * geometry.out_w : rows_at_once * geometry.out_w;
     scratch.row_sums = lowering.scratch(static_cast<std::size_t>(most) * sizeof(std::int32_t));
   }

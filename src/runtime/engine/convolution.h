@@ -55,7 +55,7 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
 
 /// `call` has all but rows and out.
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseF32& call);
-Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8& call,
-                     std::uint8_t padding);
+Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8Kernel& kernel,
+                     const kernels::DepthwiseU8& call, std::uint8_t padding);
 
 }  // namespace moru::runtime::engine

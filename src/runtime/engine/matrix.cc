@@ -43,6 +43,12 @@ T entry(std::span<const T> values, std::size_t channel) {
   return values[values.size() == 1 ? 0 : channel];
 }
 
+/// What no sum of channel o is farther from 0 than.
+std::int64_t farthest_sum(const LevelArithmetic& arithmetic, std::span<const std::int64_t> magnitudes, std::size_t o) {
+  const std::int64_t farthest = std::max(arithmetic.x_zero, 255 - arithmetic.x_zero);
+  return farthest * magnitudes[o] + std::abs(std::int64_t{arithmetic.bias[o]});
+}
+
 }  // namespace
 
 Cut Cut::of(const MatrixShape& shape) {
@@ -135,16 +141,25 @@ Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& n
 Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic, std::span<const std::int64_t> sums,
                                               std::span<const std::int64_t> magnitudes) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-  const std::int64_t farthest = std::max(arithmetic.x_zero, 255 - arithmetic.x_zero);
   std::vector<std::int32_t> bias(sums.size());
   for (std::size_t o = 0; o < sums.size(); ++o) {
     // docs/arithmetic.md, Overflow: with this the order of the sum does not matter, nor what wraps around on the way.
-    if (farthest * magnitudes[o] + std::abs(std::int64_t{arithmetic.bias[o]}) > kMost) {
+    if (farthest_sum(arithmetic, magnitudes, o) > kMost) {
       return fail(ErrorCode::kUnsupported, fmt::format("sums of channel {} may leave int32", o));
     }
     bias[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(arithmetic.bias[o] - arithmetic.x_zero * sums[o]));
   }
   return bias;
+}
+
+kernels::Kernels kernels_for_sums(const Lowering& lowering, const LevelArithmetic& arithmetic, std::span<const std::int64_t> magnitudes) {
+  constexpr double kMost = 1 << 30;
+  for (std::size_t o = 0; o < magnitudes.size(); ++o) {
+    if (static_cast<double>(farthest_sum(arithmetic, magnitudes, o)) * std::fabs(arithmetic.factor[o]) > kMost) {
+      return kernels::kernels_for(kernels::Isa::kScalar);
+    }
+  }
+  return lowering.kernels();
 }
 
 Result<MatrixF32> make_matrix(Lowering& lowering, std::span<const float> w, MatrixShape shape, std::span<const float> bias, Bounds bounds) {
@@ -166,9 +181,6 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
                              int first) {
   const int n = shape.n;
   const int k = shape.lines * shape.k;
-  MatrixU8 matrix;
-  matrix.kernel = lowering.kernels().gemm_u8;
-  MORU_RETURN_IF_ERROR(pack(lowering, w, shape, &matrix));
   std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
   std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
   for (int o = 0; o < n; ++o) {
@@ -181,6 +193,9 @@ Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w,
     }
   }
   MORU_ASSIGN_OR_RETURN(const auto bias, folded_bias(arithmetic, sums, magnitudes));
+  MatrixU8 matrix;
+  matrix.kernel = kernels_for_sums(lowering, arithmetic, magnitudes).gemm_u8;
+  MORU_RETURN_IF_ERROR(pack(lowering, w, shape, &matrix));
   MORU_ASSIGN_OR_RETURN(matrix.call.bias, keep_channels<std::int32_t>(lowering, bias, first, n));
   if (arithmetic.has_w_zero()) {
     MORU_ASSIGN_OR_RETURN(matrix.call.w_zero, keep_channels<std::int32_t>(lowering, arithmetic.w_zero, first, n));

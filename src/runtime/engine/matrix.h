@@ -17,6 +17,8 @@ struct Rows {
   const T* a = nullptr;
   std::ptrdiff_t stride = 0;  ///< elements from one row to the next
   const T* const* lines = nullptr;
+  int times = 1;      ///< so many such rows one behind the other; levels in lines only
+  int line_step = 0;  ///< from the lines of the one to those of the next
 };
 
 /// Where they go, and what comes to them.
@@ -118,6 +120,8 @@ struct MatrixU8 {
       now.a = rows.a;
       now.a_stride = rows.stride;
       now.lines = rows.lines;
+      now.times = rows.times;
+      now.line_step = rows.line_step;
       now.weights = weights;
       now.bias += first;
       now.to.factor += first;
@@ -162,6 +166,9 @@ Result<LevelArithmetic> read_arithmetic(Lowering& lowering, const model::Node& n
 /// kUnsupported where a sum of `taps` products might leave int32.
 Result<std::vector<std::int32_t>> folded_bias(const LevelArithmetic& arithmetic, std::span<const std::int64_t> sums,
                                               std::span<const std::int64_t> magnitudes);
+
+/// The kernels that take all sums of these channels there can be: the plan's, or scalar ones where a factor may lead out of int32.
+kernels::Kernels kernels_for_sums(const Lowering& lowering, const LevelArithmetic& arithmetic, std::span<const std::int64_t> magnitudes);
 
 /// w [n, lines, k], of the channels [first, first + n) of `arithmetic`.
 Result<MatrixU8> make_matrix(Lowering& lowering, std::span<const std::int8_t> w, MatrixShape shape, const LevelArithmetic& arithmetic,

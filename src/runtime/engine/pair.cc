@@ -188,10 +188,11 @@ Status add_pair(Lowering& lowering, const PairShape& shape, const MatrixSteps& s
 Status add_pair(Lowering& lowering, const PairShape& shape, const PairBuffers& buffers, const LevelArithmetic& arithmetic) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   const std::int64_t farthest = std::max(arithmetic.x_zero, 255 - arithmetic.x_zero);
+  std::vector<std::int64_t> magnitudes;  // the most that those of b can be
   for (std::size_t o = 0; o < arithmetic.bias.size(); ++o) {
     // docs/arithmetic.md, Overflow: of two activations.
-    const std::int64_t other = std::max(arithmetic.w_zero[o] + 128, 127 - arithmetic.w_zero[o]);
-    if (shape.k * farthest * other + std::abs(std::int64_t{arithmetic.bias[o]}) <= kMost) continue;
+    magnitudes.push_back(std::int64_t{shape.k} * std::max(arithmetic.w_zero[o] + 128, 127 - arithmetic.w_zero[o]));
+    if (farthest * magnitudes[o] + std::abs(std::int64_t{arithmetic.bias[o]}) <= kMost) continue;
     return fail(ErrorCode::kUnsupported, fmt::format("sums of channel {} may leave int32", o));
   }
   const auto n = static_cast<std::size_t>(shape.n);
@@ -199,11 +200,12 @@ Status add_pair(Lowering& lowering, const PairShape& shape, const PairBuffers& b
   MORU_ASSIGN_OR_RETURN(call.w_zero, keep_channels<std::int32_t>(lowering, arithmetic.w_zero, 0, shape.n));
   MORU_ASSIGN_OR_RETURN(call.to.factor, keep_channels<float>(lowering, arithmetic.factor, 0, shape.n));
   MORU_ASSIGN_OR_RETURN(const std::int32_t* bias, keep_channels<std::int32_t>(lowering, arithmetic.bias, 0, shape.n));
+  const kernels::Kernels kernels = kernels_for_sums(lowering, arithmetic, magnitudes);
   const PairLevelsStep::Scratch scratch{.rows = lowering.scratch(n * static_cast<std::size_t>(shape.k)),
-                                        .packed = lowering.scratch(lowering.kernels().gemm_u8->packed_bytes(shape.n, 1, shape.k)),
+                                        .packed = lowering.scratch(kernels.gemm_u8->packed_bytes(shape.n, 1, shape.k)),
                                         .bias = lowering.scratch(static_cast<std::size_t>(kernels::padded(shape.n)) * sizeof(std::int32_t)),
                                         .row_sums = lowering.scratch(static_cast<std::size_t>(shape.m) * sizeof(std::int32_t))};
-  lowering.add(std::make_unique<PairLevelsStep>(shape, buffers, scratch, call, arithmetic.x_zero, bias, lowering.kernels()),
+  lowering.add(std::make_unique<PairLevelsStep>(shape, buffers, scratch, call, arithmetic.x_zero, bias, kernels),
                {buffers.a, buffers.b, buffers.y, scratch.rows, scratch.packed, scratch.bias, scratch.row_sums});
   return {};
 }

@@ -29,6 +29,7 @@ class Levels {
   }
   /// About what brings sums of `terms` products back into the range of levels; now and then one that hits halves.
   float factor(std::int64_t terms) {
+    if (build_.between(0, 39) == 0) return build_.coin() ? 1e5F : 1e38F;
     const auto usual = static_cast<float>(1.0 / (60.0 * std::sqrt(static_cast<double>(terms))));
     return build_.between(0, 4) == 0 ? std::exp2(std::round(std::log2(usual))) : usual * (0.5F + std::fabs(build_.number()));
   }

@@ -55,10 +55,12 @@ class PaddedRows {
     const int top = y * it_.stride_h - it_.pad_top;
     const int more = (count - 1) * it_.stride_h;
     if (pads_) fill_ring(top, top + more);
+    int slot = pads_ ? (top % ring_rows_ + ring_rows_) % ring_rows_ : 0;
     for (int i = 0; i < it_.kernel_h + more; ++i) {
       const int row = top + i * it_.dilation_h;
-      const T* inside = pads_ ? slot(row) : image_ + row * line();
+      const T* inside = pads_ ? ring_ + slot * row_ : image_ + row * line();
       pointers_[static_cast<std::size_t>(i)] = row < 0 || row >= it_.in_h ? outside_ : inside;
+      for (slot += it_.dilation_h; slot >= ring_rows_;) slot -= ring_rows_;  // a division would take longer
     }
     return pointers_.data();
   }
@@ -73,7 +75,6 @@ class PaddedRows {
     return static_cast<std::size_t>(std::max(read_columns(it), it.in_w)) * static_cast<std::size_t>(it.channels);
   }
   std::ptrdiff_t line() const { return std::ptrdiff_t{it_.in_w} * it_.channels; }
-  T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
 
   /// The columns of the ring that no row of the image is copied into.
   void fill_sides(T padding) noexcept {
@@ -91,7 +92,7 @@ class PaddedRows {
     const int end = std::min(std::max(top, 0) + ring_rows_, last_);
     for (next_ = std::max(next_, top); next_ < end; ++next_) {
       std::copy_n(image_ + next_ * line(), std::ptrdiff_t{columns_} * it_.channels,
-                  slot(next_) + std::ptrdiff_t{it_.pad_left} * it_.channels);
+                  ring_ + next_ % ring_rows_ * row_ + std::ptrdiff_t{it_.pad_left} * it_.channels);
     }
   }
 

@@ -8,6 +8,8 @@ namespace moru::runtime::engine {
 namespace {
 
 constexpr std::size_t kLevels = 256;
+/// So few numbers are done one by one: going over all levels would take longer.
+constexpr std::size_t kFew = 32;
 
 /// DequantizeLinear, Softmax in double as its definition has it, QuantizeLinear.
 class SoftmaxLevelsStep final : public SplitStep {
@@ -26,11 +28,29 @@ class SoftmaxLevelsStep final : public SplitStep {
     const std::size_t first = static_cast<std::size_t>(begin) * width_;
     const auto* x = frame.at<const std::uint8_t>(buffers_.x) + first;
     auto* y = frame.at<std::uint8_t>(buffers_.y) + first;
-    for (int i = begin; i < end; ++i, x += width_, y += width_) row(frame, x, y);
+    const auto of_row = width_ <= kFew ? &SoftmaxLevelsStep::few : &SoftmaxLevelsStep::row;
+    for (int i = begin; i < end; ++i, x += width_, y += width_) (this->*of_row)(frame, x, y);
   }
 
  private:
   double real(std::size_t level) const { return double{static_cast<float>(static_cast<std::int32_t>(level) - from_.zero) * from_.scale}; }
+
+  void few(const Frame& frame, const std::uint8_t* x, std::uint8_t* y) const noexcept {
+    auto* exps = frame.at<double>(buffers_.exps);
+    auto* results = frame.at<float>(buffers_.results);
+    const double most = real(*std::max_element(x, x + width_));
+    double sum = 0;
+    for (std::size_t i = 0; i < width_; ++i) {
+      exps[i] = std::exp(real(x[i]) - most);
+      sum += exps[i];
+    }
+    for (std::size_t i = 0; i < width_; ++i) results[i] = static_cast<float>(exps[i] / sum);
+    quantize(results, y, width_);
+  }
+
+  void quantize(const float* x, std::uint8_t* y, std::size_t count) const noexcept {
+    kernel_->quantize(x, y, count, to_.scale, static_cast<float>(-to_.zero), static_cast<float>(255 - to_.zero), to_.zero);
+  }
 
   void row(const Frame& frame, const std::uint8_t* x, std::uint8_t* y) const noexcept {
     auto* exps = frame.at<double>(buffers_.exps);
@@ -46,7 +66,7 @@ class SoftmaxLevelsStep final : public SplitStep {
       sum += of_level;
     }
     for (std::size_t i = 0; i < kLevels; ++i) results[i] = static_cast<float>(exps[i] / sum);
-    kernel_->quantize(results, levels, kLevels, to_.scale, static_cast<float>(-to_.zero), static_cast<float>(255 - to_.zero), to_.zero);
+    quantize(results, levels, kLevels);
     kernel_->table_u8(levels, x, y, width_);
   }
 

@@ -35,27 +35,25 @@ constexpr int kRegister = 32;
 /// Requantize in two parts; as in avx512.h.
 struct Levels {
   explicit Levels(const Requantize& to)
-      : high(_mm256_set1_ps(to.high)),
-        zero(_mm256_set1_epi16(static_cast<short>(to.zero))),
-        lowest(_mm256_set1_epi8(static_cast<char>(static_cast<int>(to.low) + to.zero))) {}
+      : zero(_mm256_set1_epi16(static_cast<short>(to.zero))),
+        lowest(_mm256_set1_epi8(static_cast<char>(static_cast<int>(to.low) + to.zero))),
+        highest(_mm256_set1_epi8(static_cast<char>(static_cast<int>(to.high) + to.zero))) {}
 
-  __m256i steps(__m256i sums, __m256 factor) const {
-    return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), factor), high));
-  }
+  static __m256i steps(__m256i sums, __m256 factor) { return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), factor)); }
   /// In each 16-byte lane: four levels of a, four of b, four of c, four of d.
   __m256i pack(__m256i a, __m256i b, __m256i c, __m256i d) const {
     const __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
     const __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), zero);
-    return _mm256_max_epu8(_mm256_packus_epi16(ab, cd), lowest);
+    return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(ab, cd), lowest), highest);
   }
   /// All of a, then of b, of c, of d.
   __m256i pack_in_order(__m256i a, __m256i b, __m256i c, __m256i d) const {
     return _mm256_permutevar8x32_epi32(pack(a, b, c, d), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
 
-  __m256 high;
   __m256i zero;
   __m256i lowest;
+  __m256i highest;
 };
 
 }  // namespace

@@ -57,27 +57,24 @@ template <int kParts, int kAt>
   }
 }
 
-/// Requantize in two parts, so that the cheap saturation of packing does most of the clamping. The upper bound is taken before the
-/// rounding, as a float too large for int32 would come out negative; one too small comes out as the least int32, which is right.
+/// Requantize in two parts, so that the saturation of packing does most of the clamping.
 struct Levels {
   explicit Levels(const Requantize& to)
-      : high(_mm512_set1_ps(to.high)),
-        zero(_mm512_set1_epi16(static_cast<short>(to.zero))),
-        lowest(_mm512_set1_epi8(static_cast<char>(static_cast<int>(to.low) + to.zero))) {}
+      : zero(_mm512_set1_epi16(static_cast<short>(to.zero))),
+        lowest(_mm512_set1_epi8(static_cast<char>(static_cast<int>(to.low) + to.zero))),
+        highest(_mm512_set1_epi8(static_cast<char>(static_cast<int>(to.high) + to.zero))) {}
 
-  __m512i steps(__m512i sums, __m512 factor) const {
-    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), factor), high));
-  }
+  static __m512i steps(__m512i sums, __m512 factor) { return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), factor)); }
   /// In each 16-byte lane: four levels of a, four of b, four of c, four of d.
   __m512i pack(__m512i a, __m512i b, __m512i c, __m512i d) const {
     const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
     const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
-    return _mm512_max_epu8(_mm512_packus_epi16(ab, cd), lowest);
+    return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(ab, cd), lowest), highest);
   }
 
-  __m512 high;
   __m512i zero;
   __m512i lowest;
+  __m512i highest;
 };
 
 }  // namespace

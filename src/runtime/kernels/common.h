@@ -16,7 +16,8 @@ inline constexpr int kPadding = 64;
 constexpr int padded(int channels) { return (channels + kPadding - 1) / kPadding * kPadding; }
 
 /// How sums become levels: y = round(clamp(float32(sum) * factor[o], low, high)) + zero, halves to even. low and high are whole
-/// numbers, -zero <= low <= high <= 255 - zero; factors are finite.
+/// numbers, -zero <= low <= high <= 255 - zero. Only the scalar kernels take factors with which a sum may leave int32: the caller says
+/// that |float32(sum) * factor| stays below 2^31, which saves a clamp.
 struct Requantize {
   const float* factor = nullptr;  ///< padded(channels) entries
   float low = 0;

@@ -16,8 +16,13 @@ struct Panels {
 
   int blocks() const { return (n + lanes - 1) / lanes; }
   int count() const { return (blocks() + most - 1) / most; }
-  int first_block(int panel) const { return panel * blocks() / count(); }
-  int blocks_of(int panel) const { return first_block(panel + 1) - first_block(panel); }
+  int first_block(int panel) const { return panel * least() + (panel < larger() ? panel : larger()); }
+  int blocks_of(int panel) const { return least() + (panel < larger() ? 1 : 0); }
+
+ private:
+  // Of numbers that stay the same while panels are walked: the compiler divides once.
+  int least() const { return blocks() / count(); }
+  int larger() const { return blocks() % count(); }  ///< so many panels have a block more
 };
 
 /// `tiles` tiles, all of the same number of rows, of one panel.
@@ -35,8 +40,9 @@ template <class Panel, int kCount>
 void split_rows(const Panel& panel, int m, const TileOf<Panel> (&tiles)[kCount]) {
   int row = 0;
   for (const TileOf<Panel>& tile : tiles) {
+    if (m - row < tile.rows) continue;  // a division would take longer than a small tile
     const int count = (m - row) / tile.rows;
-    if (count > 0) tile.run(panel, row, count);
+    tile.run(panel, row, count);
     row += count * tile.rows;
   }
 }

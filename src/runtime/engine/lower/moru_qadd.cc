@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/engine/levels_pair.h"
@@ -26,7 +27,10 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (!(std::fabs(call.a_factor) < kMost) || !(std::fabs(call.b_factor) < kMost)) {
     return fail(ErrorCode::kInvalidArgument, "found factors that are not finite or huge, expected less than 1e30");
   }
-  add_levels_pair(lowering, a, b, y, call, lowering.kernels().elementwise->add_u8);
+  // As kernels_for_sums().
+  const bool in_range = std::max(std::fabs(call.a_factor), std::fabs(call.b_factor)) < float{1 << 20};
+  const kernels::Kernels kernels = in_range ? lowering.kernels() : kernels::kernels_for(kernels::Isa::kScalar);
+  add_levels_pair(lowering, a, b, y, call, kernels.elementwise->add_u8);
   return {};
 }
 

@@ -10,11 +10,6 @@ Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const C
                        const LevelArithmetic& arithmetic) {
   kernels::DepthwiseU8 call;
   const auto rows = depthwise_rows<std::int8_t>(geometry, signed_weights(w));
-  const kernels::DepthwiseU8Kernel& kernel = *lowering.kernels().depthwise_u8;
-  MORU_ASSIGN_OR_RETURN(std::byte * packed,
-                        lowering.keep_bytes(kernel.packed_bytes(geometry.kernel_h, geometry.kernel_w, geometry.channels)));
-  kernel.pack(rows.data(), geometry.kernel_h, geometry.kernel_w, geometry.channels, packed);
-  call.weights = packed;
   std::vector<std::int64_t> sums(arithmetic.bias.size(), 0);
   std::vector<std::int64_t> magnitudes(arithmetic.bias.size(), 0);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -24,13 +19,18 @@ Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const C
     magnitudes[channel] += std::abs(weight);
   }
   MORU_ASSIGN_OR_RETURN(const auto bias, folded_bias(arithmetic, sums, magnitudes));
+  const kernels::DepthwiseU8Kernel& kernel = *kernels_for_sums(lowering, arithmetic, magnitudes).depthwise_u8;
+  MORU_ASSIGN_OR_RETURN(std::byte * packed,
+                        lowering.keep_bytes(kernel.packed_bytes(geometry.kernel_h, geometry.kernel_w, geometry.channels)));
+  kernel.pack(rows.data(), geometry.kernel_h, geometry.kernel_w, geometry.channels, packed);
+  call.weights = packed;
   MORU_ASSIGN_OR_RETURN(call.bias, keep_channels<std::int32_t>(lowering, bias, 0, geometry.channels));
   if (arithmetic.has_w_zero()) {
     MORU_ASSIGN_OR_RETURN(call.w_zero, keep_channels<std::int32_t>(lowering, arithmetic.w_zero, 0, geometry.channels));
   }
   call.to = arithmetic.to;
   MORU_ASSIGN_OR_RETURN(call.to.factor, keep_channels<float>(lowering, arithmetic.factor, 0, geometry.channels));
-  return add_depthwise(lowering, geometry, buffers, call, static_cast<std::uint8_t>(arithmetic.x_zero));
+  return add_depthwise(lowering, geometry, buffers, kernel, call, static_cast<std::uint8_t>(arithmetic.x_zero));
 }
 
 Status lower(Lowering& lowering, const model::Node& node) {

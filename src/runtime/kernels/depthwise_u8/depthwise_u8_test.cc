@@ -48,9 +48,10 @@ class Problem {
       rows_.push_back(input_.back()->data());
     }
     for (auto& w : w_) w = static_cast<std::int8_t>(it.extreme ? between(rng, 0, 1) * 255 - 128 : between(rng, -128, 127));
+    const float huge = 2e9F / static_cast<float>(20000 + 255 * 256 * it.kernel_h * it.kernel_w);
     for (int c = 0; c < it.channels; ++c) {
       bias_[size(c)] = between(rng, -20000, 20000);
-      factor_[size(c)] = !it.extreme ? std::uniform_real_distribution<float>(1e-4F, 1e-2F)(rng) : between(rng, 0, 1) == 0 ? 0x1p-7F : 3e38F;
+      factor_[size(c)] = !it.extreme ? std::uniform_real_distribution<float>(1e-4F, 1e-2F)(rng) : between(rng, 0, 1) == 0 ? 0x1p-7F : huge;
       w_zero_[size(c)] = between(rng, -128, 127);
     }
     to_ = {factor_.data(), 0, 0, between(rng, 0, 255)};

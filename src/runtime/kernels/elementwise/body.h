@@ -33,7 +33,20 @@ void flip_u8(const std::uint8_t* x, std::uint8_t* y, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<std::uint8_t>(x[i] ^ 0x80U);
 }
 
+/// Of kChannels: few enough for the sums to stay in registers.
+template <std::size_t kChannels>
+void sum_block_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::int32_t* sums) {
+  std::int32_t block[kChannels];
+  for (std::size_t c = 0; c < kChannels; ++c) block[c] = sums[c];
+  for (std::size_t row = 0; row < rows; ++row, x += stride) {
+    for (std::size_t c = 0; c < kChannels; ++c) block[c] += x[c];
+  }
+  for (std::size_t c = 0; c < kChannels; ++c) sums[c] = block[c];
+}
+
 void sum_rows_u8(const std::uint8_t* x, std::size_t rows, std::ptrdiff_t stride, std::size_t channels, std::int32_t* sums) {
+  constexpr std::size_t kBlock = 64;
+  for (; channels >= kBlock; channels -= kBlock, x += kBlock, sums += kBlock) sum_block_u8<kBlock>(x, rows, stride, sums);
   for (std::size_t row = 0; row < rows; ++row, x += stride) {
     for (std::size_t c = 0; c < channels; ++c) sums[c] += x[c];
   }

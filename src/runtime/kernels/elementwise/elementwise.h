@@ -8,7 +8,8 @@
 
 namespace moru::kernels {
 
-/// y = round(clamp(float32((a - a_zero) * a_factor) + float32((b - b_zero) * b_factor), low, high)) + zero
+/// y = round(clamp(float32((a - a_zero) * a_factor) + float32((b - b_zero) * b_factor), low, high)) + zero. As with Requantize, only the
+/// scalar kernel takes sums that may leave int32.
 struct AddU8 {
   std::size_t count = 0;
   const std::uint8_t* a = nullptr;

@@ -70,6 +70,7 @@ struct Rows {
 /// A panel, and the rows that are words now.
 struct Tile {
   const GemmU8& call;
+  const Levels& levels;
   const std::byte* weights;
   int first;  ///< output
   int row;
@@ -110,9 +111,10 @@ template <int kMr, int kNb>
 
 /// To levels, and to c: 32 at a time, of two rows, or of four.
 template <int kMr, int kNb>
-[[gnu::always_inline]] inline void finish(const Tile& tile, const Levels& levels, const __m256i (&sums)[kMr][kNb]) {
+[[gnu::always_inline]] inline void finish(const Tile& tile, const __m256i (&sums)[kMr][kNb]) {
   constexpr int kTogether = 4 / kNb;
   const GemmU8& call = tile.call;
+  const Levels levels = tile.levels;
   const int left = call.n - tile.first;
   const int count = left < kNb * kLanes ? left : kNb * kLanes;
   __m256 factor[kNb];
@@ -141,7 +143,6 @@ template <int kMr, int kNb>
 template <int kMr, int kNb>
 void run_tile(const Tile& tile) {
   const GemmU8& call = tile.call;
-  const Levels levels(call.to);
   __m256i sums[kMr][kNb];
   start(tile, sums);
   if (call.k <= kChunk) {
@@ -153,7 +154,7 @@ void run_tile(const Tile& tile) {
       multiply(tile.rows, tile.weights + from / 2 * (kNb * kBlockBytes), steps_of(count), sums);
     }
   }
-  finish(tile, levels, sums);
+  finish(tile, sums);
 }
 
 using RunTile = void (*)(const Tile& tile);
@@ -161,8 +162,9 @@ constexpr RunTile kTiles[kPanelBlocks][kRows] = {
     {run_tile<1, 1>, run_tile<2, 1>, run_tile<3, 1>, run_tile<4, 1>, run_tile<5, 1>, run_tile<6, 1>},
     {run_tile<1, 2>, run_tile<2, 2>, run_tile<3, 2>, run_tile<4, 2>, run_tile<5, 2>, run_tile<6, 2>}};
 
-void run(const GemmU8& call) {
-  Rows words;
+/// One product.
+void run_once(const GemmU8& call, Rows& words) {
+  const Levels levels(call.to);
   const Panels panels = panels_of(call.n);
   for (int row = 0; row < call.m; row += kRows) {
     const int rows = call.m - row < kRows ? call.m - row : kRows;
@@ -174,9 +176,20 @@ void run(const GemmU8& call) {
     const std::byte* weights = call.weights;
     for (int panel = 0; panel < panels.count(); ++panel) {
       const int blocks = panels.blocks_of(panel);
-      kTiles[blocks - 1][rows - 1]({call, weights, panels.first_block(panel) * kLanes, row, words});
+      kTiles[blocks - 1][rows - 1]({call, levels, weights, panels.first_block(panel) * kLanes, row, words});
       weights += blocks * call.line_count * steps_of(call.k) * kBlockBytes;
     }
+  }
+}
+
+void run(const GemmU8& call) {
+  Rows words;
+  if (call.times == 1) return run_once(call, words);
+  GemmU8 now = call;
+  for (int i = 0; i < call.times; ++i) {
+    run_once(now, words);
+    if (now.lines != nullptr) now.lines += call.line_step;
+    now.c += call.m * call.c_stride;
   }
 }
 

@@ -63,7 +63,9 @@ void pack(const std::int8_t* rows, int n, int lines, int k, std::byte* packed) {
 struct Panel {
   const GemmU8& call;
   const std::byte* weights;
-  int first;  ///< output
+  int first;                         ///< output
+  const std::uint8_t* const* lines;  ///< of the product that is made now
+  std::uint8_t* c;                   ///< and where it goes
 };
 
 /// So many sums must be under way to hide that each takes some cycles: further ones along k make up for a small tile.
@@ -105,7 +107,9 @@ struct Start {
 
 /// sums += a * weights over all of k. Each of kChains has sums of its own until the end.
 template <int kMr, int kNb, int kStep>
-[[gnu::always_inline]] inline void multiply(const GemmU8& call, int row, const std::byte* w, Sums<kMr, kNb>& sums) {
+[[gnu::always_inline]] inline void multiply(const Panel& panel, int row, Sums<kMr, kNb>& sums) {
+  const GemmU8& call = panel.call;
+  const std::byte* w = panel.weights;
   constexpr int kChains = chains_for(kMr * kNb);
   Sums<kMr, kNb> chains[kChains];
   chains[0] = sums;
@@ -125,7 +129,7 @@ template <int kMr, int kNb, int kStep>
     unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] += kStep; });
   };
   for (int line = 0; line < call.line_count; ++line) {
-    const std::uint8_t* from = call.lines != nullptr ? call.lines[line] : call.a;
+    const std::uint8_t* from = panel.lines != nullptr ? panel.lines[line] : call.a;
     unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = from + (row + 4 * i) * stride; });
     std::size_t steps = steps_of(call.k, kStep);
     for (; steps >= kChains; steps -= kChains) {
@@ -146,6 +150,7 @@ template <int kMr, int kNb>
   constexpr int kTogether = kNb > 2 ? 1 : 4 / kNb;
   const GemmU8& call = panel.call;
   const __mmask64 mask = first_bytes(call.n - panel.first);
+  const bool side_by_side = call.n == kNb * kLanes && call.c_stride == call.n;
   __m512 factor[kNb];
   unroll<kNb>(MORU_BODY(auto b) { factor[b] = _mm512_loadu_ps(call.to.factor + panel.first + b * kLanes); });
   unroll<(kMr + kTogether - 1) / kTogether>(MORU_BODY(auto group) {
@@ -160,7 +165,13 @@ template <int kMr, int kNb>
       }
     });
     const __m512i y = transpose_dwords(levels.pack(steps[0], steps[1], steps[2], steps[3]));
-    std::uint8_t* c = call.c + (row + group * kTogether) * call.c_stride + panel.first;
+    std::uint8_t* c = panel.c + (row + group * kTogether) * call.c_stride + panel.first;
+    if constexpr (kTogether > 1 && group * kTogether + kTogether <= kMr) {
+      if (side_by_side) {
+        _mm512_storeu_si512(c, y);
+        return;
+      }
+    }
     unroll<kTogether>(MORU_BODY(auto i) {
       if constexpr (group * kTogether + i < kMr) store_part<kTogether, i>(c + i * call.c_stride, mask, y);
     });
@@ -178,14 +189,15 @@ void run_tiles(const Panel& panel, int row, int tiles) {
     if (start.row_stride > 0) start = start_of(panel, row, kMr, kNb, false, room);
     unroll<kMr * kNb>(
         MORU_BODY(auto i) { sums.at[i / kNb][i % kNb] = load(start.sums + (i / kNb) * start.row_stride + (i % kNb) * kLanes); });
-    multiply<kMr, kNb, 4>(panel.call, row, panel.weights, sums);
+    multiply<kMr, kNb, 4>(panel, row, sums);
     finish(panel, row, levels, sums);
   }
 }
 
 /// Rows of up to 8 levels, 8 of them in y.
-[[gnu::noinline]] void store_narrow(const GemmU8& call, int row, int rows, __m512i y) {
-  std::uint8_t* c = call.c + row * call.c_stride;
+[[gnu::noinline]] void store_narrow(const Panel& panel, int row, int rows, __m512i y) {
+  const GemmU8& call = panel.call;
+  std::uint8_t* c = panel.c + row * call.c_stride;
   if (rows == 8 && call.n == kNarrow && call.c_stride == kNarrow) {
     _mm512_storeu_si512(c, y);
     return;
@@ -194,7 +206,12 @@ void run_tiles(const Panel& panel, int row, int tiles) {
   alignas(kRegister) std::uint8_t all[kRegister];
   _mm512_store_si512(all, y);
   for (int i = 0; i < rows; ++i, c += call.c_stride) {
-    _mm_mask_storeu_epi8(c, mask, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + kNarrow * i)));
+    const __m128i row_levels = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + kNarrow * i));
+    if (call.n == kNarrow) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(c), row_levels);
+    } else {
+      _mm_mask_storeu_epi8(c, mask, row_levels);
+    }
   }
 }
 
@@ -218,7 +235,7 @@ void run_narrow(const Panel& panel, int row, int tiles) {
     Sums<kMr, 1> sums;
     if (start.row_stride > 0) start = start_of(panel, row, kMr, 1, true, room);
     unroll<kMr>(MORU_BODY(auto i) { sums.at[i][0] = load(start.sums + i * start.row_stride); });
-    multiply<kMr, 1, 8>(call, row, panel.weights, sums);
+    multiply<kMr, 1, 8>(panel, row, sums);
     unroll<(kMr + 7) / 8>(MORU_BODY(auto group) {
       __m512i steps[4];
       unroll<4>(MORU_BODY(auto i) {
@@ -229,9 +246,20 @@ void run_narrow(const Panel& panel, int row, int tiles) {
           steps[i] = steps[0];
         }
       });
-      store_narrow(call, row + group * 8, kMr - group * 8 < 8 ? kMr - group * 8 : 8,
+      store_narrow(panel, row + group * 8, kMr - group * 8 < 8 ? kMr - group * 8 : 8,
                    transpose_words(levels.pack(steps[0], steps[1], steps[2], steps[3])));
     });
+  }
+}
+
+/// The products one after the other.
+template <int kCount>
+void split_times(Panel panel, const TileOf<Panel> (&tiles)[kCount]) {
+  const GemmU8& call = panel.call;
+  for (int i = 0; i < call.times; ++i) {
+    split_rows(panel, call.m, tiles);
+    if (panel.lines != nullptr) panel.lines += call.line_step;
+    panel.c += call.m * call.c_stride;
   }
 }
 
@@ -239,26 +267,43 @@ void run_narrow(const Panel& panel, int row, int tiles) {
 template <int kNb, int... kMr>
 void run_panel(const Panel& panel) {
   static constexpr TileOf<Panel> kTiles[] = {{kMr, run_tiles<kMr, kNb>}...};
-  split_rows(panel, panel.call.m, kTiles);
+  split_times(panel, kTiles);
+}
+
+/// One row only, as in a fully connected layer: nothing is worth preparing.
+template <int kNb>
+void run_row(const Panel& panel) {
+  const GemmU8& call = panel.call;
+  const Levels levels(call.to);
+  Sums<1, kNb> sums;
+  unroll<kNb>(MORU_BODY(auto b) { sums.at[0][b] = load(call.bias + panel.first + b * kLanes); });
+  if (call.row_sums != nullptr) {
+    const __m512i row_sum = _mm512_set1_epi32(*call.row_sums);
+    unroll<kNb>(MORU_BODY(auto b) {
+      sums.at[0][b] = _mm512_sub_epi32(sums.at[0][b], _mm512_mullo_epi32(load(call.w_zero + panel.first + b * kLanes), row_sum));
+    });
+  }
+  multiply<1, kNb, 4>(panel, 0, sums);
+  finish(panel, 0, levels, sums);
 }
 
 using RunPanel = void (*)(const Panel& panel);
+constexpr RunPanel kRow[kPanelBlocks] = {run_row<1>, run_row<2>, run_row<3>, run_row<4>};
 constexpr RunPanel kPanels[kPanelBlocks] = {run_panel<1, 16, 12, 8, 4, 2, 1>, run_panel<2, 12, 9, 6, 4, 2, 1>,
                                             run_panel<3, 8, 6, 4, 3, 2, 1>, run_panel<4, 6, 5, 4, 3, 2, 1>};
 constexpr TileOf<Panel> kNarrowTiles[] = {
     {16, run_narrow<16>}, {8, run_narrow<8>}, {4, run_narrow<4>}, {2, run_narrow<2>}, {1, run_narrow<1>}};
 
 void run(const GemmU8& call) {
-  if (call.n <= kNarrow) {
-    split_rows({call, call.weights, 0}, call.m, kNarrowTiles);
-    return;
-  }
-  const std::byte* weights = call.weights;
+  Panel panel{call, call.weights, 0, call.lines, call.c};
+  if (call.n <= kNarrow) return split_times(panel, kNarrowTiles);
   const Panels panels = panels_of(call.n);
-  for (int panel = 0; panel < panels.count(); ++panel) {
-    const int blocks = panels.blocks_of(panel);
-    kPanels[blocks - 1]({call, weights, panels.first_block(panel) * kLanes});
-    weights += static_cast<std::size_t>(blocks) * static_cast<std::size_t>(call.line_count) * steps_of(call.k, 4) * kRegister;
+  const RunPanel* run_panels = call.m == 1 && call.times == 1 ? kRow : kPanels;
+  for (int i = 0; i < panels.count(); ++i) {
+    const int blocks = panels.blocks_of(i);
+    run_panels[blocks - 1](panel);
+    panel.first += blocks * kLanes;
+    panel.weights += static_cast<std::size_t>(blocks) * static_cast<std::size_t>(call.line_count) * steps_of(call.k, 4) * kRegister;
   }
 }
 

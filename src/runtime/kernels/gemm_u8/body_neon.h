@@ -156,7 +156,7 @@ void run_tiles(const Panel& panel, int row, int tiles) {
 constexpr TileOf<Panel> kTiles1[] = {{8, run_tiles<8, 1>}, {4, run_tiles<4, 1>}, {2, run_tiles<2, 1>}, {1, run_tiles<1, 1>}};
 constexpr TileOf<Panel> kTiles2[] = {{4, run_tiles<4, 2>}, {2, run_tiles<2, 2>}, {1, run_tiles<1, 2>}};
 
-void run(const GemmU8& call) {
+void run_once(const GemmU8& call) {
   const std::byte* weights = call.weights;
   const Panels panels = panels_of(call.n);
   for (int at = 0; at < panels.count(); ++at) {
@@ -168,6 +168,15 @@ void run(const GemmU8& call) {
       split_rows(panel, call.m, kTiles2);
     }
     weights += blocks * (kOffsetBytes + call.line_count * steps_of(call.k) * kBlockBytes);
+  }
+}
+
+void run(const GemmU8& call) {
+  GemmU8 once = call;
+  for (int i = 0; i < call.times; ++i) {
+    run_once(once);
+    if (once.lines != nullptr) once.lines += call.line_step;
+    once.c += call.m * call.c_stride;
   }
 }
 

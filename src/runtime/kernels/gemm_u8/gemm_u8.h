@@ -30,6 +30,10 @@ struct GemmU8 {
   Requantize to;
   const std::uint8_t* const* lines = nullptr;  ///< for several: each [m, k], line_count * k at most kMostOfLines; null for one, at `a`
   int line_count = 1;
+  /// So many products, of m rows each: one behind the other in c, and the lines of each `line_step` behind those of the one before. More
+  /// than one has lines and no row_sums.
+  int times = 1;
+  int line_step = 0;
 };
 
 struct GemmU8Kernel {

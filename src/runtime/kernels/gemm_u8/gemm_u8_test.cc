@@ -23,7 +23,7 @@ enum class Draw : std::uint8_t {
   kPlain,    ///< all levels, factors that use the range of results
   kExtreme,  ///< only ends of the types
   kHalves,   ///< factor 1/2 and small numbers: every second result lies on a half
-  kHuge,     ///< results far outside of int32
+  kHuge,     ///< results as far from 0 as they may be
 };
 
 struct Case {
@@ -50,12 +50,15 @@ class Problem {
         w_zero_(size(padded(it.n))) {
     const bool extreme = it.draw == Draw::kExtreme;
     const bool halves = it.draw == Draw::kHalves;
+    const float huge = 2e9F / static_cast<float>(100000 + 255 * 256 * it.k);
     for (auto& a : a_.all()) a = static_cast<std::uint8_t>(extreme ? between(rng, 0, 1) * 255 : between(rng, 0, halves ? 3 : 255));
     for (auto& w : w_)
       w = static_cast<std::int8_t>(extreme ? between(rng, 0, 1) * 255 - 128 : halves ? between(rng, -1, 1) : between(rng, -128, 127));
     for (int o = 0; o < it.n; ++o) {
       bias_[size(o)] = halves ? between(rng, -9, 9) : between(rng, -100000, 100000);
-      factor_[size(o)] = it.draw == Draw::kHuge ? 3e38F : halves ? 0.5F : std::uniform_real_distribution<float>(1e-4F, 4e-3F)(rng);
+      factor_[size(o)] = it.draw == Draw::kHuge ? (o % 2 == 0 ? huge : -huge)
+                         : halves               ? 0.5F
+                                                : std::uniform_real_distribution<float>(1e-4F, 4e-3F)(rng);
       w_zero_[size(o)] = between(rng, -128, 127);
     }
     for (int i = 0; i < it.m; ++i) {
@@ -149,13 +152,17 @@ TEST(GemmU8, LinesAreRowsOneBehindTheOther) {
     const int n = between(rng, 1, 70);
     const int step = between(rng, 1, 9);
     const auto size = [](int count) { return static_cast<std::size_t>(count); };
+    const int times = between(rng, 1, 3);
+    const int line_step = between(rng, 1, 2);
     std::vector<std::uint8_t> image(size(lines * 100 + m * step + k) + kSlack);
     for (auto& a : image) a = static_cast<std::uint8_t>(between(rng, 0, 255));
     std::vector<const std::uint8_t*> starts;
-    for (int line = 0; line < lines; ++line) starts.push_back(image.data() + between(rng, 0, lines * 100));
-    std::vector<std::uint8_t> rows(size(m * lines * k) + kSlack);
-    for (int i = 0; i < m; ++i) {
-      for (int line = 0; line < lines; ++line) std::copy_n(starts[size(line)] + i * step, k, rows.data() + (i * lines + line) * k);
+    for (int line = 0; line < lines + (times - 1) * line_step; ++line) starts.push_back(image.data() + between(rng, 0, lines * 100));
+    std::vector<std::uint8_t> rows(size(times * m * lines * k) + kSlack);
+    for (int i = 0; i < times * m; ++i) {
+      for (int line = 0; line < lines; ++line) {
+        std::copy_n(starts[size(i / m * line_step + line)] + i % m * step, k, rows.data() + (i * lines + line) * k);
+      }
     }
     std::vector<std::int8_t> w(size(n * lines * k));
     for (auto& x : w) x = static_cast<std::int8_t>(between(rng, -128, 127));
@@ -165,10 +172,13 @@ TEST(GemmU8, LinesAreRowsOneBehindTheOther) {
       const auto& kernel = *kernels_for(isa).gemm_u8;
       Guarded<std::byte> packed((kernel.packed_bytes(n, in_lines ? lines : 1, in_lines ? k : lines * k) + 63) / 64 * 64, kSlack);
       kernel.pack(w.data(), n, in_lines ? lines : 1, in_lines ? k : lines * k, packed.data());
-      Guarded<std::uint8_t> c(size(m * n));
-      GemmU8 call{m,           n,       lines * k, rows.data(), lines * k, packed.data(),
+      Guarded<std::uint8_t> c(size(times * m * n));
+      GemmU8 call{times * m,   n,       lines * k, rows.data(), lines * k, packed.data(),
                   bias.data(), nullptr, nullptr,   c.data(),    n,         {factor.data(), -128, 127, 128}};
       if (in_lines) {
+        call.m = m;
+        call.times = times;
+        call.line_step = line_step;
         call.k = k;
         call.a = nullptr;
         call.a_stride = step;

@@ -13,7 +13,7 @@ void pack(const std::int8_t* w, int n, int lines, int k, std::byte* packed) {
   for (std::size_t i = 0; i < packed_bytes(n, lines, k); ++i) packed[i] = static_cast<std::byte>(w[i]);
 }
 
-void run(const GemmU8& call) {
+void run_once(const GemmU8& call) {
   for (int i = 0; i < call.m; ++i) {
     std::uint8_t* c = call.c + i * call.c_stride;
     const auto* w = reinterpret_cast<const std::int8_t*>(call.weights);
@@ -26,6 +26,15 @@ void run(const GemmU8& call) {
       }
       c[o] = to_level(static_cast<float>(sum) * call.to.factor[o], call.to.low, call.to.high, call.to.zero);
     }
+  }
+}
+
+void run(const GemmU8& call) {
+  GemmU8 now = call;
+  for (int i = 0; i < call.times; ++i) {
+    run_once(now);
+    if (now.lines != nullptr) now.lines += call.line_step;
+    now.c += call.m * call.c_stride;
   }
 }
 
