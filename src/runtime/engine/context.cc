@@ -38,6 +38,17 @@ Result<Ports> make_ports(const Plan& plan) {
   return ports;
 }
 
+/// Of a step that takes so long alone: a few us each at the least, and where it takes longer several for each worker, so that one who is
+/// held up holds up nobody. More cost more: rows of an image are read by two parts where they meet.
+int parts_for(std::int64_t ns, const Threads& threads) {
+  constexpr std::int64_t kLeastNs = 4'000;
+  constexpr std::int64_t kUsualNs = 12'000;
+  constexpr std::int64_t kMostEach = 4;
+  if (threads.least_ns == 0) return threads.count;
+  const std::int64_t each = std::clamp<std::int64_t>(ns / (threads.count * kUsualNs), 1, kMostEach);
+  return static_cast<int>(std::min(each * threads.count, ns / kLeastNs));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Context>> Context::make(std::shared_ptr<const Plan> plan, const Threads& threads) {
@@ -80,9 +91,6 @@ Status Context::add_memory() {
 }
 
 Status Context::choose_parts(const Threads& threads) {
-  // Parts of a few us each, and several a worker, so that one that is held up holds up nobody.
-  constexpr std::int64_t kPartNs = 3'000;
-  constexpr int kPartsEach = 4;
   constexpr int kRuns = 3;
   constexpr std::int64_t kEnoughNs = 50'000'000;
   MORU_ASSIGN_OR_RETURN(const Ports ports, make_ports(*plan_));
@@ -97,10 +105,8 @@ Status Context::choose_parts(const Threads& threads) {
     }
   }
   for (std::size_t i = 0; i < fastest.size(); ++i) {
-    const std::int64_t most = std::min<std::int64_t>(plan_->steps()[i].step->pieces(), std::int64_t{threads.count} * kPartsEach);
-    const std::int64_t worth = threads.least_ns == 0 ? most : fastest[i] / kPartNs;
-    if (fastest[i] >= threads.least_ns)
-      parts_[i] = static_cast<int>(std::clamp<std::int64_t>(std::min(worth, most), 1, Workers::kMostParts));
+    if (fastest[i] >= threads.least_ns) parts_[i] = std::min(plan_->steps()[i].step->pieces(), parts_for(fastest[i], threads));
+    parts_[i] = std::clamp(parts_[i], 1, Workers::kMostParts);
   }
   for (const int parts : parts_) threads_ = std::max(threads_, std::min(threads.count, parts));
   return {};

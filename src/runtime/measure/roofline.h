@@ -9,7 +9,7 @@
 
 #include "core/clock.h"
 #include "core/json_fwd.h"
-#include "runtime/engine/plan.h"
+#include "runtime/engine/context.h"
 #include "runtime/measure/peaks.h"
 
 namespace moru::runtime {

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows on the native engine as a program has it, by libmoru.so (build/.../bin/measure_library): time of a run, threads, memory, size of the code."""
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure.page import row
+from measure.twins import chain, mobilenet_v2
+
+# Where the engine's code lies in a build; of the archives' objects, so nothing of what a program leaves out is left out.
+ENGINE_ARCHIVES = ("rooms/runtime/kernels/libmoru_runtime_kernels.a", "rooms/runtime/engine/libmoru_runtime_engine.a")
+NATIVE_OBJECTS = "rooms/runtime/backends"
+MIB = 1024 * 1024
+
+
+def library(build, model, seconds, threads=1, isa=""):
+    environment = {**os.environ, **({"MORU_ISA": isa} if isa else {})}
+    command = [build / "bin" / "measure_library", model, str(threads), str(seconds)]
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def to_onnx(build, folder, name, text):
+    graph, model = folder / f"{name}.graph", folder / f"{name}.onnx"
+    graph.write_text(text)
+    subprocess.run([build / "bin" / "moru", "model", "convert", graph, "-o", model], stdout=subprocess.DEVNULL, check=True)
+    return model
+
+
+def run_rows(build, folder, seconds):
+    nodes = 64
+    none, many = (library(build, to_onnx(build, folder, f"chain{count}", chain(count)), seconds)["run_ns"] for count in (0, nodes))
+    each = (many - none) / nodes
+    return [row("run() with nothing to do", "0.3 µs", f"{none / 1e3:.3f} µs (one Identity of four floats)", none <= 300),
+            row("and a node with next to nothing to do", "40 ns", f"{each:.0f} ns (the mean of {nodes})", each <= 40)]
+
+
+def twin_rows(build, folder, seconds):
+    floats, levels = (to_onnx(build, folder, f"twin{int(which)}", mobilenet_v2(which)) for which in (False, True))
+    rows = []
+    for isa, words, limit in (("avx2", "AVX2", 1.7), ("", "this machine's best ISA", 3.0)):
+        slow, fast = (library(build, model, seconds, isa=isa)["min_us"] for model in (floats, levels))
+        text = f"{slow / fast:.2f}× (µs: float32 {slow:.0f}, int8 {fast:.0f}; the fastest runs)"
+        rows.append(row(f"int8 over our own float32, MobileNetV2, {words}", f"{limit}×", text, slow / fast >= limit))
+    return rows
+
+
+def thread_rows(build, data, seconds):
+    model = data / "models" / "tf2_mobilenet_v2_1.0_224_ptq.tflite"
+    one, two = (library(build, model, seconds, threads=count) for count in (1, 2))
+    ratio = one["min_us"] / two["min_us"]
+    text = f"{ratio:.2f}× (µs: {one['min_us']:.0f}, {two['min_us']:.0f}; medians {one['p50_us']:.0f}, {two['p50_us']:.0f})"
+    return [row("2 threads over 1, MobileNetV2 int8", "1.7×", text, ratio >= 1.7)]
+
+
+def memory_rows(build, data, seconds):
+    got = library(build, data / "mlperf_tiny" / "vww_96_int8.tflite", seconds)
+    need = (got["weights"] + got["arena"]) / MIB
+    text = (f"{got['anonymous'] / MIB:.2f} MiB of its own, {got['steady'] / MIB:.2f} with the code that was read in, {got['peak'] / MIB:.2f} "
+            f"at the peak of loading; weights and arena {need:.2f}")
+    return [row("memory over the idle process, VWW int8, at most", "1 MiB", text, got["anonymous"] <= MIB)]
+
+
+def size_rows(build):
+    native = sorted((build / "src" / NATIVE_OBJECTS).rglob("native/*.cc.o"))
+    files = [build / "src" / path for path in ENGINE_ARCHIVES] + [one for one in native if "_test" not in one.name]
+    lines = subprocess.run(["size", *files], stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
+    total = sum(int(text) + int(data) for text, data in (line.split()[:2] for line in lines if line.split()[0].isdigit()))
+    text = f"{total / MIB:.2f} MiB of code and data in the objects of kernels, engine and backends/native, every ISA of this processor's"
+    return [row("the engine's code, all ops, at most", "1.5 MiB", text, total <= 1.5 * MIB)]
+
+
+def tail_row(rows):
+    """rows: by model, the backends' rows of moru bench."""
+    tails = {}
+    for model, backends in rows.items():
+        ratios = {name: one["p99_us"] / one["p50_us"] for name, one in backends.items() if one["ok"]}
+        tails[model] = (ratios.pop("native"), min(ratios.values()))
+    worse = [f"{model} {ours:.2f} beside {best:.2f}" for model, (ours, best) in tails.items() if ours > best]
+    text = f"so on {len(tails) - len(worse)} of {len(tails)} models" + (f"; not on {', '.join(worse)}" if worse else "")
+    return row("p99 / p50 no more than the best peer's in the same run", "all", text, not worse)
+
+
+def all_rows(build, data, seconds):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return [*run_rows(build, folder, seconds), *twin_rows(build, folder, seconds), *thread_rows(build, data, seconds),
+                *memory_rows(build, data, seconds), *size_rows(build)]
