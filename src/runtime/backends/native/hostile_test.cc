@@ -12,7 +12,6 @@
 namespace moru::runtime {
 namespace {
 
-using model::DType;
 using model::Tensor;
 using testing::AllOf;
 using testing::Each;
