@@ -21,6 +21,10 @@ constexpr int kRegister = 32;
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), x);
     return;
   }
+  if (count == 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), x);
+    return;
+  }
   alignas(16) std::uint8_t all[16];
   _mm_store_si128(reinterpret_cast<__m128i*>(all), x);
   const std::uint8_t* from = all;

@@ -18,7 +18,7 @@ constexpr int kRows = 6;
 constexpr int kChunk = 1024;
 constexpr int kBlockBytes = 16;
 /// Lines of odd lengths take a word more each, and the last sixteen may go over the end.
-constexpr int kRowWords = kChunk + kMostOfLines + 16;
+constexpr int kMostRowWords = kChunk + kMostOfLines + 16;
 static_assert(kChunk >= kMostOfLines);
 
 constexpr Panels panels_of(int n) { return {n, kLanes, kPanelBlocks}; }
@@ -43,9 +43,14 @@ void pack(const std::int8_t* w, int n, int lines, int k, std::byte* packed) {
   }
 }
 
-/// Some rows of `a`, as words.
+/// Some rows of `a`, as words: as close to each other as can be, as a load that lies 4096 bytes behind a store waits for it.
 struct Rows {
-  alignas(kRegister) std::int16_t words[kRows][kRowWords];
+  explicit Rows(const GemmU8& call)
+      : stride(call.k > kChunk ? kMostRowWords : (call.line_count * 2 * steps_of(call.k) + 16 + kLanes - 1) / kLanes * kLanes) {}
+  std::int16_t* at(int i) { return words + i * stride; }
+
+  std::ptrdiff_t stride;
+  alignas(kRegister) std::int16_t words[kRows * kMostRowWords];
 };
 
 /// `count` levels; up to 15 more are read and written.
@@ -55,14 +60,14 @@ struct Rows {
 
 /// `count` levels of each row from column `from` on.
 [[gnu::noinline]] void widen(const GemmU8& call, int row, int rows, int from, int count, Rows& to) {
-  for (int i = 0; i < rows; ++i) widen(call.a + (row + i) * call.a_stride + from, count, to.words[i]);
+  for (int i = 0; i < rows; ++i) widen(call.a + (row + i) * call.a_stride + from, count, to.at(i));
 }
 
 /// All lines of each row, one behind the other. What one writes too much is written over by the next.
 [[gnu::noinline]] void widen_lines(const GemmU8& call, int row, int rows, Rows& to) {
   for (int i = 0; i < rows; ++i) {
     for (int line = 0; line < call.line_count; ++line) {
-      widen(call.lines[line] + (row + i) * call.a_stride, call.k, to.words[i] + line * 2 * steps_of(call.k));
+      widen(call.lines[line] + (row + i) * call.a_stride, call.k, to.at(i) + line * 2 * steps_of(call.k));
     }
   }
 }
@@ -95,14 +100,15 @@ template <int kMr, int kNb>
 }
 
 template <int kMr, int kNb>
-[[gnu::always_inline]] inline void multiply(const Rows& rows, const std::byte* w, std::ptrdiff_t steps, __m256i (&sums)[kMr][kNb]) {
-  const std::int16_t* a = rows.words[0];
-  for (; steps > 0; --steps, a += 2, w += kNb * kBlockBytes) {
+[[gnu::always_inline]] inline void multiply(Rows& rows, const std::byte* w, std::ptrdiff_t steps, __m256i (&sums)[kMr][kNb]) {
+  const std::int16_t* a[kMr];
+  unroll<kMr>(MORU_BODY(auto i) { a[i] = rows.at(i); });
+  for (std::ptrdiff_t step = 0; step < steps; ++step, w += kNb * kBlockBytes) {
     __m256i weights[kNb];
     unroll<kNb>(MORU_BODY(auto b) { weights[b] = _mm256_cvtepi8_epi16(load16(w + b * kBlockBytes)); });
     unroll<kMr>(MORU_BODY(auto i) {
       int words = 0;
-      __builtin_memcpy(&words, a + i * kRowWords, sizeof words);
+      __builtin_memcpy(&words, a[i] + 2 * step, sizeof words);
       const __m256i pair = _mm256_set1_epi32(words);
       unroll<kNb>(MORU_BODY(auto b) { sums[i][b] = _mm256_add_epi32(sums[i][b], _mm256_madd_epi16(pair, weights[b])); });
     });
@@ -117,6 +123,7 @@ template <int kMr, int kNb>
   const Levels levels = tile.levels;
   const int left = call.n - tile.first;
   const int count = left < kNb * kLanes ? left : kNb * kLanes;
+  const bool side_by_side = call.n == kNb * kLanes && call.c_stride == call.n;
   __m256 factor[kNb];
   unroll<kNb>(MORU_BODY(auto b) { factor[b] = _mm256_loadu_ps(call.to.factor + tile.first + b * kLanes); });
   unroll<(kMr + kTogether - 1) / kTogether>(MORU_BODY(auto group) {
@@ -131,6 +138,12 @@ template <int kMr, int kNb>
     });
     const __m256i y = levels.pack_in_order(steps[0], steps[1], steps[2], steps[3]);
     std::uint8_t* c = call.c + (tile.row + group * kTogether) * call.c_stride + tile.first;
+    if constexpr (group * kTogether + kTogether <= kMr) {
+      if (side_by_side) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), y);
+        return;
+      }
+    }
     unroll<kTogether>(MORU_BODY(auto i) {
       if constexpr (group * kTogether + i < kMr) {
         const __m128i half = i * kNb < 2 ? _mm256_castsi256_si128(y) : _mm256_extracti128_si256(y, 1);
@@ -183,7 +196,7 @@ void run_once(const GemmU8& call, Rows& words) {
 }
 
 void run(const GemmU8& call) {
-  Rows words;
+  Rows words(call);
   if (call.times == 1) return run_once(call, words);
   GemmU8 now = call;
   for (int i = 0; i < call.times; ++i) {
