@@ -36,7 +36,7 @@ class PaddedRows {
         ring_(memory),
         outside_(memory + ring_rows_ * row_) {
     if (it_.pad_top > 0 || (it_.out_h - 1) * it_.stride_h - it_.pad_top + reach_ > it_.in_h) std::fill_n(outside_, row_, padding);
-    if (pads_) std::fill_n(ring_, ring_rows_ * row_, padding);
+    if (pads_) fill_sides(padding);
   }
 
   void start(const T* image) noexcept {
@@ -72,6 +72,16 @@ class PaddedRows {
   }
   std::ptrdiff_t line() const { return std::ptrdiff_t{it_.in_w} * it_.channels; }
   T* slot(int row) const { return ring_ + std::max(row, 0) % ring_rows_ * row_; }
+
+  /// The columns of the ring that no row of the image is copied into.
+  void fill_sides(T padding) noexcept {
+    const std::ptrdiff_t left = std::ptrdiff_t{it_.pad_left} * it_.channels;
+    const std::ptrdiff_t inside = left + std::ptrdiff_t{columns_} * it_.channels;
+    for (T* row = ring_; row != outside_; row += row_) {
+      std::fill_n(row, left, padding);
+      std::fill(row + inside, row + row_, padding);
+    }
+  }
 
   /// With all rows that outputs whose first row is `top` to `last_top` read.
   void fill_ring(int top, int last_top) noexcept {

@@ -11,7 +11,7 @@ struct Simd {
   using Vector = __m512;
   using Mask = __mmask16;
   static constexpr int kLanes = 16;
-  static constexpr int kPanelBlocks = 4;
+  static constexpr int kPanelBlocks = 3;
   /// Columns that a depthwise convolution does at a time.
   static constexpr int kColumns = 8;
 
