@@ -53,8 +53,9 @@ template <class Matrix>
 Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices,
                        typename Matrix::Element padding);
 
+/// `call` has weights, bias and bounds.
+Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, kernels::DepthwiseF32 call);
 /// `call` has all but rows and out.
-Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseF32& call);
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8& call,
                      std::uint8_t padding);
 

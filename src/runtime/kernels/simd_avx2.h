@@ -26,6 +26,8 @@ struct Simd {
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
   /// The first `count` lanes, at most all.
   static Mask first(int count) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
+  /// The lanes [from, to).
+  static Mask between(int from, int to) { return _mm256_andnot_si256(first(from), first(to)); }
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Simd {
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
   /// The first `count` lanes, at most all.
   static Mask first(int count) { return static_cast<Mask>(count >= kLanes ? 0xFFFF : (1 << count) - 1); }
+  /// The lanes [from, to).
+  static Mask between(int from, int to) { return static_cast<Mask>(first(to) & ~first(from)); }
 };
 
 }  // namespace
