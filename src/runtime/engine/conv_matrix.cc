@@ -59,7 +59,8 @@ class ConvStep final : public Step {
       for (int y = 0; y < it_.out_h; y += rows_at_once_) {
         const int first = n * places + y * it_.out_w;
         if (mode_ == ConvRows::kLines) {
-          product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = rows.at(y)}, first);
+          const T* const* lines = it_.dilation_w == 1 ? rows.at(y) : taps_of(frame, rows.at(y));
+          product(frame, 0, {.count = it_.out_w, .stride = std::ptrdiff_t{it_.stride_w} * it_.channels, .lines = lines}, first);
         } else {
           gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
         }
@@ -79,6 +80,15 @@ class ConvStep final : public Step {
     for (std::size_t g = 0; g < matrices_.size(); ++g, panel += group_step) {
       product(frame, g, {.count = count * it_.out_w, .a = panel, .stride = row_}, first);
     }
+  }
+
+  /// Where the taps of each line begin: they do not lie side by side.
+  const T* const* taps_of(const Frame& frame, const T* const* lines) const noexcept {
+    auto* taps = frame.at<const T*>(scratch_.pieces);
+    for (int i = 0; i < it_.taps(); ++i) {
+      taps[i] = lines[i / it_.kernel_w] + std::ptrdiff_t{i % it_.kernel_w} * it_.dilation_w * it_.channels;
+    }
+    return taps;
   }
 
   void gather(const Frame& frame, const T* const* lines, int group, T* to) const noexcept {
@@ -149,6 +159,8 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   if (mode != ConvRows::kReady) scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   if (mode == ConvRows::kGathered) {
     scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
+  }
+  if (mode == ConvRows::kGathered || (mode == ConvRows::kLines && geometry.dilation_w > 1)) {
     scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
   }
   if (std::ranges::any_of(matrices, &Matrix::needs_row_sums)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -91,6 +92,20 @@ TEST_P(EachIsa, FloatsOfRandomNetworksAgreeWithTheReference) {
     const auto expected = model::evaluate(network.graph, network.inputs);
     ASSERT_TRUE(expected.has_value()) << "seed " << seed << ": " << expected.error().message;
     ASSERT_LE(nmse(found->at(0), expected->at(0)), 1e-9) << "seed " << seed << "\n" << model::to_text(network.graph).substr(0, 4000);
+  }
+}
+
+TEST_P(EachIsa, HybridLayersAreTheReferencesNumberByNumber) {
+  const auto [first, count] = seeds();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const RandomNetwork network = random_hybrid(seed);
+    const auto found = run(network.graph, network.inputs, GetParam());
+    ASSERT_TRUE(found.has_value()) << "seed " << seed << ": " << found.error().message;
+    const auto expected = model::evaluate(network.graph, network.inputs);
+    ASSERT_TRUE(expected.has_value()) << "seed " << seed << ": " << expected.error().message;
+    ASSERT_TRUE(std::ranges::equal(found->at(0).data<float>(), expected->at(0).data<float>()))
+        << "seed " << seed << "\n"
+        << model::to_text(network.graph).substr(0, 4000);
   }
 }
 

@@ -21,6 +21,8 @@ Kernels kernels_for(Isa isa) {
           best(all_depthwise_u8(), isa),
           best(all_gemm_f32(), isa),
           best(all_depthwise_f32(), isa),
+          best(all_winograd_f32(), isa),
+          best(all_hybrid(), isa),
           best(all_gather(), isa),
           best(all_map(), isa),
           best(all_elementwise(), isa),

@@ -35,8 +35,9 @@ template <class Panel, int kCount>
 void split_rows(const Panel& panel, int m, const TileOf<Panel> (&tiles)[kCount]) {
   int row = 0;
   for (const TileOf<Panel>& tile : tiles) {
+    if (m - row < tile.rows) continue;  // a division is slow beside a small product
     const int count = (m - row) / tile.rows;
-    if (count > 0) tile.run(panel, row, count);
+    tile.run(panel, row, count);
     row += count * tile.rows;
   }
 }

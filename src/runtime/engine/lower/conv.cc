@@ -54,6 +54,10 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, x, y, w->data<float>(), bias);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kChannelsLast));
   const Bounds bounds = lowering.absorb_bounds(y);
+  if (suits_winograd(geometry)) {
+    MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kChannelsLast));
+    return add_winograd(lowering, geometry, {x.buffer, out.buffer, residual ? residual->buffer : -1}, w->data<float>(), bias, bounds);
+  }
   const MatrixShape shape = matrix_shape(geometry, sizeof(float));
   std::vector<MatrixF32> matrices;
   for (int g = 0; g < geometry.group; ++g) {
