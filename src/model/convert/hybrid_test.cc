@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float inputs beside int8 weights: the same bits in ONNX's words, and the same layer again in TFLite's.
+#include "model/convert/support/hybrid.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
@@ -147,6 +149,17 @@ TEST_P(HybridLayers, ComeBackAsTheLayersTheyWere) {
   EXPECT_TRUE(same_bits(*graph.initializer(before->inputs[1]), *back->graph.initializer(after->inputs[1])));
   EXPECT_EQ(graph.value(before->inputs[1]).type, back->graph.value(after->inputs[1]).type);
   expect_same_bits(graph, back->graph, rows_of(GetParam().x));
+}
+
+TEST_P(HybridLayers, AreOneNodeOfOurOwnWhereTheyAreSymmetricConvolutions) {
+  const auto onnx = to_onnx(graph_of(GetParam()));
+  ASSERT_TRUE(onnx.has_value()) << onnx.error().message;
+  Graph fused = onnx->graph;
+  convert::fuse_hybrid_convolutions(fused);
+  const bool expected = GetParam().name == std::string_view("OneScale");
+  EXPECT_EQ(find(fused, "HybridConv") != nullptr, expected);
+  EXPECT_EQ(find(fused, "Floor") == nullptr, expected);
+  expect_same_bits(onnx->graph, fused, rows_of(GetParam().x));
 }
 
 INSTANTIATE_TEST_SUITE_P(Convert, HybridLayers, testing::ValuesIn(kLayers),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolutions, row by row.
+// Depthwise convolutions on levels, row by row.
 #include "runtime/engine/convolution.h"
 #include "runtime/engine/rows.h"
 
@@ -68,10 +68,6 @@ Status add(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& 
 }
 
 }  // namespace
-
-Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseF32& call) {
-  return add<kernels::DepthwiseF32>(lowering, geometry, buffers, call, lowering.kernels().depthwise_f32->run, 0.0F);
-}
 
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8Kernel& kernel,
                      const kernels::DepthwiseU8& call, std::uint8_t padding) {

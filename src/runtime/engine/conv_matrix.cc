@@ -87,8 +87,8 @@ class ConvStep final : public SplitStep {
       if (mode_ == ConvRows::kLines) {
         const int times = std::min(rows_at_once_, it_.out_h - y);
         const std::ptrdiff_t stride = std::ptrdiff_t{it_.stride_w} * it_.channels;
-        product(frame, 0, {.count = it_.out_w, .stride = stride, .lines = rows.at(y, times), .times = times, .line_step = it_.stride_h},
-                first);
+        const T* const* lines = it_.dilation_w == 1 ? rows.at(y, times) : taps_of(frame, rows.at(y));
+        product(frame, 0, {.count = it_.out_w, .stride = stride, .lines = lines, .times = times, .line_step = it_.stride_h}, first);
       } else {
         gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
       }
@@ -106,6 +106,15 @@ class ConvStep final : public SplitStep {
     for (std::size_t g = 0; g < matrices_.size(); ++g, panel += group_step) {
       product(frame, g, {.count = count * it_.out_w, .a = panel, .stride = row_}, first);
     }
+  }
+
+  /// Where the taps of each line begin: they do not lie side by side.
+  const T* const* taps_of(const Frame& frame, const T* const* lines) const noexcept {
+    auto* taps = frame.at<const T*>(scratch_.pieces);
+    for (int i = 0; i < it_.taps(); ++i) {
+      taps[i] = lines[i / it_.kernel_w] + std::ptrdiff_t{i % it_.kernel_w} * it_.dilation_w * it_.channels;
+    }
+    return taps;
   }
 
   void gather(const Frame& frame, const T* const* lines, int group, T* to) const noexcept {
@@ -176,13 +185,17 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   const bool sums_rows = std::ranges::any_of(matrices, &Matrix::needs_row_sums);
   int rows_at_once = 1;
   if (mode == ConvRows::kGathered) rows_at_once = std::clamp(static_cast<int>(kPanelBytes / line_bytes), 1, geometry.out_h);
-  if (mode == ConvRows::kLines && sizeof(T) == 1 && !sums_rows) rows_at_once = PaddedRows<T>::most_at_once(geometry);
+  if (mode == ConvRows::kLines && sizeof(T) == 1 && !sums_rows && geometry.dilation_w == 1) {
+    rows_at_once = PaddedRows<T>::most_at_once(geometry);
+  }
   // As many times, but evenly.
   rows_at_once = divided_up(geometry.out_h, divided_up(geometry.out_h, rows_at_once));
   typename ConvStep<Matrix>::Scratch scratch;
   if (mode != ConvRows::kReady) scratch.rows = lowering.scratch(PaddedRows<T>::memory_bytes(geometry));
   if (mode == ConvRows::kGathered) {
     scratch.panel = lowering.scratch(static_cast<std::size_t>(panel_elements<T>(geometry, rows_at_once, row) * geometry.group) * sizeof(T));
+  }
+  if (mode == ConvRows::kGathered || (mode == ConvRows::kLines && geometry.dilation_w > 1)) {
     scratch.pieces = lowering.scratch(static_cast<std::size_t>(geometry.taps()) * sizeof(std::byte*));
   }
   if (sums_rows) {

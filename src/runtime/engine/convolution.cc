@@ -59,14 +59,15 @@ ConvRows rows_of(const ConvGeometry& geometry, std::size_t element_bytes) {
   if (geometry.is_pointwise()) return ConvRows::kReady;
   // Fewer outputs than this in a row leave most of a tile empty.
   constexpr int kLongRow = 12;
-  const bool is_run = geometry.group == 1 && geometry.dilation_w == 1;
+  const bool is_run = geometry.group == 1 && (geometry.dilation_w == 1 || element_bytes > 1);
   const bool fits = element_bytes > 1 || geometry.taps() * geometry.channels <= kernels::kMostOfLines;
   return is_run && fits && geometry.out_w >= kLongRow ? ConvRows::kLines : ConvRows::kGathered;
 }
 
 MatrixShape matrix_shape(const ConvGeometry& geometry, std::size_t element_bytes) {
   if (rows_of(geometry, element_bytes) == ConvRows::kLines) {
-    return {.n = geometry.outputs, .k = geometry.kernel_w * geometry.channels, .lines = geometry.kernel_h};
+    const int taps = geometry.dilation_w == 1 ? geometry.kernel_w : 1;
+    return {.n = geometry.outputs, .k = taps * geometry.channels, .lines = geometry.taps() / taps};
   }
   const int m = geometry.is_pointwise() ? geometry.batch * geometry.out_h * geometry.out_w : 0;
   return {.n = geometry.group_outputs(), .k = geometry.taps() * geometry.group_channels(), .m = m};

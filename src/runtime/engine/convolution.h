@@ -53,8 +53,15 @@ template <class Matrix>
 Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices,
                        typename Matrix::Element padding);
 
+/// Whether fewer products pay: see kernels/winograd_f32. The error is some times that of a plain sum.
+bool suits_winograd(const ConvGeometry& geometry);
+/// w [O, C, 3, 3].
+Status add_winograd(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, std::span<const float> w,
+                    std::span<const float> bias, Bounds bounds);
+
+/// `call` has weights, bias and bounds.
+Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, kernels::DepthwiseF32 call);
 /// `call` has all but rows and out.
-Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseF32& call);
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8Kernel& kernel,
                      const kernels::DepthwiseU8& call, std::uint8_t padding);
 

@@ -76,10 +76,18 @@ class CopyStep final : public SplitStep {
     }
   }
 
-  /// Channels of an image, say: walked one by one, the longer axis is the inner loop.
+  /// Channels of an image, say.
   static void few(const Axis& outer, const Axis& inner, const T* from, T* to) noexcept {
-    for (std::int64_t j = 0; j < inner.extent; ++j, from += inner.from, to += inner.to) {
-      for (std::int64_t i = 0; i < outer.extent; ++i) to[i * outer.to] = from[i * outer.from];
+    switch (inner.extent) {
+      case 2: return few<2>(outer, inner, from, to);
+      case 3: return few<3>(outer, inner, from, to);
+      default: return few<kFewElements>(outer, inner, from, to);
+    }
+  }
+  template <int kCount>
+  static void few(const Axis& outer, const Axis& inner, const T* from, T* to) noexcept {
+    for (std::int64_t i = 0; i < outer.extent; ++i, from += outer.from, to += outer.to) {
+      for (int j = 0; j < kCount; ++j) to[j * inner.to] = from[j * inner.from];
     }
   }
 

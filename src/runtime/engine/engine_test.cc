@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -101,6 +102,19 @@ void expect_agreement(RandomNetwork (*make)(std::uint64_t seed), kernels::Isa is
 TEST_P(EachIsa, FloatsOfRandomNetworksAgreeWithTheReference) { expect_agreement(random_floats, GetParam()); }
 TEST_P(EachIsa, ValuesOfRandomNetworksAgreeWithTheReference) { expect_agreement(random_values, GetParam()); }
 TEST_P(EachIsa, RandomSequencesAgreeWithTheReference) { expect_agreement(random_sequences, GetParam()); }
+TEST_P(EachIsa, HybridLayersAreTheReferencesNumberByNumber) {
+  const auto [first, count] = seeds();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const RandomNetwork network = random_hybrid(seed);
+    const auto found = run(network.graph, network.inputs, GetParam());
+    ASSERT_TRUE(found.has_value()) << "seed " << seed << ": " << found.error().message;
+    const auto expected = model::evaluate(network.graph, network.inputs);
+    ASSERT_TRUE(expected.has_value()) << "seed " << seed << ": " << expected.error().message;
+    ASSERT_TRUE(std::ranges::equal(found->at(0).data<float>(), expected->at(0).data<float>()))
+        << "seed " << seed << "\n"
+        << model::to_text(network.graph).substr(0, 4000);
+  }
+}
 
 /// Why a plan cannot be made.
 Error refused(std::string_view text) {

@@ -15,9 +15,10 @@ struct RandomNetwork {
   std::vector<model::Tensor> inputs;
 };
 
-/// One to six layers, of levels (int8 or uint8, with all bits of docs/arithmetic.md to get wrong) or of floats.
+/// One to six layers, of levels (int8 or uint8, with all bits of docs/arithmetic.md to get wrong), of floats, or of HybridConv.
 RandomNetwork random_levels(std::uint64_t seed);
 RandomNetwork random_floats(std::uint64_t seed);
+RandomNetwork random_hybrid(std::uint64_t seed);
 /// The same of floats with what surrounds layers of weights: normalisations, resizing, products of two values, packed weights, masks.
 RandomNetwork random_values(std::uint64_t seed);
 /// One to three recurrent layers.

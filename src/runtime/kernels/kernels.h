@@ -8,9 +8,11 @@
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
 #include "runtime/kernels/gemm_mixed/gemm_mixed.h"
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
+#include "runtime/kernels/hybrid/hybrid.h"
 #include "runtime/kernels/isa.h"
 #include "runtime/kernels/map/map.h"
 #include "runtime/kernels/peak/peak.h"
+#include "runtime/kernels/winograd_f32/winograd_f32.h"
 
 namespace moru::kernels {
 
@@ -21,7 +23,9 @@ struct Kernels {
   const DepthwiseU8Kernel* depthwise_u8;
   const GemmF32Kernel* gemm_f32;
   const DepthwiseF32Kernel* depthwise_f32;
+  const WinogradF32Kernel* winograd_f32;
   const GemmMixedKernel* gemm_mixed;
+  const HybridKernel* hybrid;
   const GatherKernel* gather;
   const MapKernel* map;
   const ElementwiseKernel* elementwise;

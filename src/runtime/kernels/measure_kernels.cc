@@ -154,19 +154,16 @@ void depthwise_u8(const Line& line, const Plane& it, Isa isa, double hz) {
 
 void depthwise_f32(const Line& line, const Plane& it, Isa isa, double hz) {
   const auto& kernel = *kernels_for(isa).depthwise_f32;
-  std::vector<float> x(input_size(it) + 2 * kSlack, 3);
+  const int width = it.width * it.stride;
+  const int height = it.height * it.stride;
+  std::vector<float> x(size(width * height * it.channels) + 2 * kSlack, 3);
   std::vector<float> w(size(it.kernel * it.kernel * padded(it.channels)) + kSlack, 5);
   std::vector<float> bias(size(padded(it.channels)), 7);
   std::vector<float> y(size(it.width * it.height * it.channels) + kSlack);
-  const auto rows = rows_of(it, static_cast<const float*>(aligned(x)));
-  DepthwiseF32 call{it.channels, it.kernel, it.kernel, it.stride, 1, it.width, nullptr, aligned(w), bias.data(), nullptr, 0, 6};
-  print(line, isa, hz, [&] {
-    call.out = aligned(y);
-    for (int i = 0; i < it.height; ++i, call.out += it.width * it.channels) {
-      call.rows = rows.data() + i * it.stride;
-      kernel.run(call);
-    }
-  });
+  const DepthwiseF32 call{it.channels,   it.kernel,     it.kernel,  it.stride, it.stride, 1,        1,
+                          it.kernel / 2, it.kernel / 2, height,     width,     it.height, it.width, aligned(x),
+                          aligned(w),    bias.data(),   aligned(y), 0,         6};
+  print(line, isa, hz, [&] { kernel.run(call); });
 }
 
 void gemm_mixed(const Line& line, const Matrix& it, int bits, Isa isa, double hz) {

@@ -115,11 +115,15 @@ std::optional<Tensor> narrowed(const Tensor& tensor) {
   return Tensor::of<std::int8_t>(tensor.dims(), values);
 }
 
+/// What a layer becomes.
+enum class Words : std::uint8_t { kTflite, kOwn };
+
 class Fuser {
  public:
-  explicit Fuser(Graph& graph) : graph_(graph) {
+  Fuser(Graph& graph, Words words) : graph_(graph), words_(words) {
     for (const std::string_view op : {"Conv", "Gemm"}) {
       for (const bool asymmetric : {false, true}) {
+        if (words == Words::kOwn && (op != "Conv" || asymmetric)) continue;
         for (const bool with_bias : {false, true}) patterns_.push_back(pattern_of(op, asymmetric, with_bias));
       }
     }
@@ -133,7 +137,9 @@ class Fuser {
         if (graph_.nodes()[i].outputs.size() != 1) continue;
         Match match(pattern, graph_, producers);
         if (!match.find(graph_.nodes()[i].outputs[0])) continue;
-        if (auto node = layer_of(match, pattern.layer, graph_.nodes()[i], producers)) fused.emplace_back(i, std::move(*node));
+        auto node = words_ == Words::kOwn ? own_layer_of(match, pattern.layer, graph_.nodes()[i], producers)
+                                          : layer_of(match, pattern.layer, graph_.nodes()[i], producers);
+        if (node) fused.emplace_back(i, std::move(*node));
       }
     }
     if (fused.empty()) return;
@@ -199,6 +205,27 @@ class Fuser {
     return node;
   }
 
+  std::optional<Node> own_layer_of(const Match& match, const HybridLayer& open, const Node& last,
+                                   const std::vector<std::int32_t>& producers) {
+    auto weights = weights_of(match.at(open.weights), producers);
+    const ValueId x = match.at(open.x);
+    const auto group = int_attribute(match.product(), "group", 1);
+    if (!weights || weights->rank() != 4 || graph_.value(x).type.dtype != DType::kFloat32 || !group || *group != 1) return std::nullopt;
+    const Dims by_channel = channel_dims(weights->dims()[0], 4);
+    const auto scales = scales_of(match.at(open.scales), by_channel);
+    const Tensor* bias = open.bias == kNoValue ? nullptr : graph_.initializer(match.at(open.bias));
+    if (!scales || (open.bias != kNoValue && (bias == nullptr || bias->dims() != by_channel))) return std::nullopt;
+    Node node = match.product();
+    node.op = "HybridConv";
+    node.domain = "moru";
+    const Dims dims = scales->scales.size() == 1 ? Dims{} : Dims{weights->dims()[0]};
+    node.inputs = {x, add(match.at(open.weights), std::move(*weights), std::nullopt),
+                   add(match.at(open.scales), Tensor::of<float>(dims, scales->scales), std::nullopt)};
+    node.outputs = last.outputs;
+    if (bias != nullptr) node.inputs.push_back(add(match.at(open.bias), bias->reshaped({bias->count()}), std::nullopt));
+    return node;
+  }
+
   /// A constant named as `like`.
   ValueId add(ValueId like, Tensor tensor, std::optional<Quantization> quantization) {
     const ValueId id = graph_.add_initializer(graph_.unused_name(graph_.value(like).name), std::move(tensor));
@@ -209,11 +236,14 @@ class Fuser {
   }
 
   Graph& graph_;
+  Words words_;
   std::vector<Pattern> patterns_;
 };
 
 }  // namespace
 
-void fuse_hybrid(Graph& graph) { Fuser(graph).run(); }
+void fuse_hybrid(Graph& graph) { Fuser(graph, Words::kTflite).run(); }
+
+void fuse_hybrid_convolutions(Graph& graph) { Fuser(graph, Words::kOwn).run(); }
 
 }  // namespace moru::model::convert

@@ -46,4 +46,7 @@ Status add_product(Rewrite& rewrite, std::string_view op, const std::vector<Valu
 /// TFLite would round in another way stays as it is.
 void fuse_hybrid(Graph& graph);
 
+/// The same for our own engine: convolutions of one group that round symmetrically become HybridConv of domain moru.
+void fuse_hybrid_convolutions(Graph& graph);
+
 }  // namespace moru::model::convert

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "model/convert/support/hybrid.h"
 #include "model/ops/verify.h"
 #include "model/passes/pass.h"
 
@@ -60,6 +61,7 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads)
   // Groups of quantised ops first: folding would make floats of their weights.
   const std::string passes[] = {"eliminate_identity", "fuse_qdq", "fuse_qlinear", "fold_constants", "fold_batch_norm"};
   MORU_RETURN_IF_ERROR_IN(kLoad, model::run_passes(graph, passes));
+  model::convert::fuse_hybrid_convolutions(graph);
   std::vector<model::Dims> extents;
   for (const Port& port : inputs) {
     model::Dims dims;

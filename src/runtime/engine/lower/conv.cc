@@ -6,18 +6,22 @@
 namespace moru::runtime::engine {
 namespace {
 
+/// Rows of one number a channel, each padded by beginning anew.
+std::vector<float> repeated(const ConvGeometry& geometry, std::span<const float> rows) {
+  const auto channels = static_cast<std::size_t>(geometry.channels);
+  const auto width = static_cast<std::size_t>(kernels::padded(geometry.channels));
+  std::vector<float> padded;
+  for (std::size_t row = 0; row < rows.size(); row += channels) {
+    for (std::size_t i = 0; i < width; ++i) padded.push_back(rows[row + i % channels]);
+  }
+  return padded;
+}
+
 Status lower_depthwise(Lowering& lowering, const ConvGeometry& geometry, const Stored& x, model::ValueId y, std::span<const float> w,
                        std::span<const float> bias) {
   kernels::DepthwiseF32 call;
-  const auto rows = depthwise_rows(geometry, w);
-  const auto width = static_cast<std::size_t>(kernels::padded(geometry.channels));
-  const auto channels = static_cast<std::size_t>(geometry.channels);
-  std::vector<float> padded(static_cast<std::size_t>(geometry.taps()) * width, 0.0F);
-  for (std::size_t tap = 0; tap < static_cast<std::size_t>(geometry.taps()); ++tap) {
-    std::copy_n(rows.data() + tap * channels, channels, padded.data() + tap * width);
-  }
-  MORU_ASSIGN_OR_RETURN(call.weights, lowering.keep(padded));
-  MORU_ASSIGN_OR_RETURN(call.bias, keep_channels<float>(lowering, bias, 0, geometry.channels));
+  MORU_ASSIGN_OR_RETURN(call.weights, lowering.keep(repeated(geometry, depthwise_rows(geometry, w))));
+  MORU_ASSIGN_OR_RETURN(call.bias, lowering.keep(repeated(geometry, bias)));
   const Bounds bounds = lowering.absorb_bounds(y);
   call.low = bounds.low;
   call.high = bounds.high;
@@ -50,6 +54,10 @@ Status lower(Lowering& lowering, const model::Node& node) {
   if (geometry.is_depthwise()) return lower_depthwise(lowering, geometry, x, y, w->data<float>(), bias);
   MORU_ASSIGN_OR_RETURN(const auto residual, lowering.absorb_residual(y, Layout::kChannelsLast));
   const Bounds bounds = lowering.absorb_bounds(y);
+  if (suits_winograd(geometry)) {
+    MORU_ASSIGN_OR_RETURN(const Stored out, lowering.output(y, Layout::kChannelsLast));
+    return add_winograd(lowering, geometry, {x.buffer, out.buffer, residual ? residual->buffer : -1}, w->data<float>(), bias, bounds);
+  }
   const MatrixShape shape = matrix_shape(geometry, sizeof(float));
   std::vector<MatrixF32> matrices;
   for (int g = 0; g < geometry.group; ++g) {

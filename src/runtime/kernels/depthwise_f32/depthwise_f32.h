@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of a depthwise convolution on floats, channels last:
-// out[x, c] = clamp(bias[c] + sum over i, j of rows[i][x * stride + j * dilation, c] * w[i, j, c], low, high).
+// A depthwise convolution of one image on floats, channels last; outside of the image is 0:
+// out[y, x, c] = clamp(bias[c] + sum over i, j of in[y * stride_h - pad_top + i * dilation_h, x * stride_w - pad_left + j * dilation_w, c]
+//                      * w[i, j, c], low, high), summed in any order.
 #pragma once
 
 #include <span>
@@ -13,17 +14,24 @@ struct DepthwiseF32 {
   int channels = 0;
   int kernel_h = 0;
   int kernel_w = 0;
-  int stride = 1;    ///< columns
-  int dilation = 1;  ///< columns
+  int stride_h = 1;
+  int stride_w = 1;
+  int dilation_h = 1;
+  int dilation_w = 1;
+  int pad_top = 0;
+  int pad_left = 0;
+  int in_height = 0;
+  int in_width = 0;
+  int out_height = 0;
   int out_width = 0;
-  const float* const* rows = nullptr;  ///< as in DepthwiseU8
-  const float* weights = nullptr;      ///< [kernel_h, kernel_w, padded(channels)]
-  const float* bias = nullptr;         ///< padded(channels)
-  float* out = nullptr;                ///< [out_width, channels]
-  float low = 0;                       ///< -inf for none
-  float high = 0;                      ///< inf for none
-  int out_height = 1;                  ///< as in DepthwiseU8
-  int row_stride = 1;
+  const float* in = nullptr;  ///< [in_height, in_width, channels]
+  /// [kernel_h, kernel_w, padded(channels)] and [padded(channels)]: behind the channels they begin anew, so that lanes may hold several
+  /// columns of a few channels.
+  const float* weights = nullptr;
+  const float* bias = nullptr;
+  float* out = nullptr;  ///< [out_height, out_width, channels]
+  float low = 0;         ///< -inf for none
+  float high = 0;        ///< inf for none
 };
 
 struct DepthwiseF32Kernel {

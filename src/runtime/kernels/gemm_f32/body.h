@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel over registers of Simd::kLanes floats, which each ISA's file defines before it includes this.
-// Weights: [panel][line][k][blocks of the panel][kLanes].
+// Weights: [panel][line][k][blocks of the panel][kLanes]. With outputs for half of the lanes or fewer, two lanes share one output and a
+// step takes two numbers along k: [line][ceil(k / 2)][kLanes / 2][2].
 #pragma once
 
 #include "runtime/kernels/gemm_f32/gemm_f32.h"
@@ -12,14 +13,26 @@ namespace {
 
 using Vector = Simd::Vector;
 constexpr int kLanes = Simd::kLanes;
+constexpr int kNarrow = kLanes / 2;
 constexpr Panels panels_of(int n) { return {n, kLanes, Simd::kPanelBlocks}; }
+constexpr int pairs_of(int k) { return (k + 1) / 2; }
 
 std::size_t packed_bytes(int n, int lines, int k) {
+  if (n <= kNarrow) return static_cast<std::size_t>(lines) * static_cast<std::size_t>(pairs_of(k)) * sizeof(Vector);
   return static_cast<std::size_t>(panels_of(n).blocks()) * static_cast<std::size_t>(lines) * static_cast<std::size_t>(k) * sizeof(Vector);
 }
 
-void pack_strided(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, std::byte* packed) {
-  auto* to = reinterpret_cast<float*>(packed);
+void pack_narrow(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int lines, int k, float* to) {
+  for (int line = 0; line < lines; ++line) {
+    for (int at = 0; at < 2 * pairs_of(k); at += 2) {
+      for (int o = 0; o < kNarrow; ++o) {
+        for (int i = at; i < at + 2; ++i) *to++ = o < n && i < k ? w[o * n_stride + (std::ptrdiff_t{line} * k + i) * k_stride] : 0;
+      }
+    }
+  }
+}
+
+void pack_wide(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, float* to) {
   const Panels panels = panels_of(n);
   for (int panel = 0; panel < panels.count(); ++panel) {
     const int first = panels.first_block(panel) * kLanes;
@@ -37,9 +50,17 @@ void pack_strided(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stri
   }
 }
 
-void pack(const float* w, int n, int lines, int line_k, std::byte* packed) {
-  const int k = lines * line_k;
-  pack_strided(w, k, 1, n, k, packed);
+void pack(const float* w, int n, int lines, int k, std::byte* packed) {
+  auto* to = reinterpret_cast<float*>(packed);
+  const std::ptrdiff_t row = std::ptrdiff_t{lines} * k;
+  if (n <= kNarrow) return pack_narrow(w, row, 1, n, lines, k, to);
+  pack_wide(w, row, 1, n, static_cast<int>(row), to);
+}
+
+void pack_strided(const float* w, std::ptrdiff_t n_stride, std::ptrdiff_t k_stride, int n, int k, std::byte* packed) {
+  auto* to = reinterpret_cast<float*>(packed);
+  if (n <= kNarrow) return pack_narrow(w, n_stride, k_stride, n, 1, k, to);
+  pack_wide(w, n_stride, k_stride, n, k, to);
 }
 
 /// What the tiles of one panel share.
@@ -133,9 +154,77 @@ void run_panel(const Panel& panel) {
   split_rows(panel, panel.call.m, kTiles);
 }
 
+/// What the narrow tiles need of a call. Rows stand one in the lower half of a register, the next in the upper.
+struct Narrow {
+  explicit Narrow(const GemmF32& of)
+      : call(of),
+        lower(Simd::first(of.n)),
+        upper(Simd::between(kNarrow, kNarrow + of.n)),
+        low(Simd::all(of.low)),
+        high(Simd::all(of.high)) {
+    bias = Simd::add(Simd::load(of.bias, lower), Simd::load(of.bias - kNarrow, upper));
+  }
+
+  const GemmF32& call;
+  Simd::Mask lower;
+  Simd::Mask upper;
+  Vector low;
+  Vector high;
+  Vector bias;
+};
+
+/// Rows `row` and, where there are two, the next.
+[[gnu::always_inline]] inline void finish_narrow(const Narrow& narrow, int row, bool two, Vector sum) {
+  const GemmF32& call = narrow.call;
+  sum = Simd::add(sum, narrow.bias);
+  if (call.residual != nullptr) {
+    const float* residual = call.residual + row * call.residual_stride;
+    sum = Simd::add(sum, Simd::load(residual, narrow.lower));
+    if (two) sum = Simd::add(sum, Simd::load(residual + call.residual_stride - kNarrow, narrow.upper));
+  }
+  sum = Simd::min(Simd::max(sum, narrow.low), narrow.high);
+  float* c = call.c + row * call.c_stride;
+  if (two && call.n == kNarrow && call.c_stride == kNarrow) return Simd::store(c, sum);
+  Simd::store(c, sum, narrow.lower);
+  if (two) Simd::store(c + call.c_stride - kNarrow, sum, narrow.upper);
+}
+
+template <int kMr>
+void run_narrow(const Narrow& narrow, int row, int tiles) {
+  const GemmF32& call = narrow.call;
+  const std::ptrdiff_t stride = call.a_stride;
+  for (; tiles > 0; --tiles, row += kMr) {
+    Vector sums[kMr];
+    unroll<kMr>(MORU_BODY(auto i) { sums[i] = Simd::all(0); });
+    const auto* w = reinterpret_cast<const float*>(call.weights);
+    for (int line = 0; line < call.line_count; ++line) {
+      const float* from = (call.lines != nullptr ? call.lines[line] : call.a) + row * stride;
+      const float* a[(kMr + 3) / 4];  // every fourth row: the others are reached by the stride
+      unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] = from + 4 * i * stride; });
+      for (int pairs = call.k / 2; pairs > 0; --pairs, w += kLanes) {
+        const Vector weights = Simd::load(w);
+        unroll<kMr>(MORU_BODY(auto i) { sums[i] = Simd::fma(Simd::pairs(a[i / 4] + (i % 4) * stride), weights, sums[i]); });
+        unroll<(kMr + 3) / 4>(MORU_BODY(auto i) { a[i] += 2; });
+      }
+      if (call.k % 2 == 0) continue;
+      const Vector weights = Simd::load(w);  // what lies behind a row may be no number: it is not even multiplied by 0
+      unroll<kMr>(MORU_BODY(auto i) { sums[i] = Simd::fma(Simd::halves(a[i / 4] + (i % 4) * stride), weights, sums[i]); });
+      w += kLanes;
+    }
+    unroll<(kMr + 1) / 2>(MORU_BODY(auto i) {
+      constexpr bool kTwo = 2 * i + 1 < kMr;
+      finish_narrow(narrow, row + 2 * i, kTwo, Simd::join(sums[2 * i], sums[2 * i + (kTwo ? 1 : 0)]));
+    });
+  }
+}
+
+constexpr TileOf<Narrow> kNarrowTiles[] = {
+    {12, run_narrow<12>}, {8, run_narrow<8>}, {4, run_narrow<4>}, {2, run_narrow<2>}, {1, run_narrow<1>}};
+
 /// kPanels: for panels of one block, of two, and so on.
 template <void (*... kPanels)(const Panel& panel)>
 void run(const GemmF32& call) {
+  if (call.n <= kNarrow) return split_rows(Narrow(call), call.m, kNarrowTiles);
   static constexpr decltype(&run_panel<1, 1>) kRunPanel[Simd::kPanelBlocks] = {kPanels...};
   const auto* weights = reinterpret_cast<const float*>(call.weights);
   const Panels panels = panels_of(call.n);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/simd_avx2.h"
+// The body is over Simd.
+#include "runtime/kernels/winograd_f32/body.h"
+
+namespace moru::kernels {
+
+extern const WinogradF32Kernel kWinogradF32_avx2;
+const WinogradF32Kernel kWinogradF32_avx2{Isa::kAvx2, to_tiles, from_tiles};
+
+}  // namespace moru::kernels
