@@ -153,11 +153,12 @@ void Fields::set(FieldName name, model::Tensor value) {
   owning_ = true;
 }
 
-void Fields::set(const Field& other) {
+void Fields::set_as(FieldName name, const Field& other) {
   Field copy = other;
   own_value(copy);
+  copy.name_ = name;
   owning_ = owning_ || copy.owns();
-  place(other.name_) = copy;
+  place(name) = copy;
 }
 
 void Fields::keep(std::span<const FieldName> names) {

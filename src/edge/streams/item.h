@@ -92,7 +92,9 @@ class Fields {
   void set(FieldName name, double value);
   void set(FieldName name, std::string_view value);
   void set(FieldName name, model::Tensor value);
-  void set(const Field& other);
+  void set(const Field& other) { set_as(other.name(), other); }
+  /// The value of a field under another name.
+  void set_as(FieldName name, const Field& other);
   /// Takes all of them out.
   void clear() {
     if (owning_ || far_ != nullptr) release();

@@ -4,19 +4,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <condition_variable>
 #include <limits>
-#include <mutex>
 #include <numbers>
 
 #include "core/random.h"
+#include "edge/streams/pace.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
 namespace {
 
-constexpr TimeNs kLongestWait = 50 * kMillisecond;  // a call, so that stop is seen
-constexpr int kBatch = 256;                         // items a call, when nothing says when they are due
+constexpr int kBatch = 256;  // items a call, when nothing says when they are due
 
 struct SyntheticOptions {
   std::int64_t keys = 1;
@@ -61,25 +59,13 @@ class Synthetic final : public SourceStage {
     }
     if (start_ == 0) start_ = clock_->steady_now();
     const TimeNs due = start_ + static_cast<TimeNs>(static_cast<double>(next_) * (static_cast<double>(kSecond) / options_.rate_hz));
-    if (wait_for(due) >= due) output.emit(make_item(due));
+    if (pace_.wait_for(*clock_, due) >= due) output.emit(make_item(due));
     return next_ < end_;
   }
 
   void drain_at(std::uint64_t items) override { end_ = std::min(end_.load(), items); }
 
  private:
-  /// Waits for `due`, or as long as one call may; returns the time.
-  TimeNs wait_for(TimeNs due) {
-    TimeNs now = clock_->steady_now();
-    const TimeNs deadline = std::min(due, now + kLongestWait);
-    std::unique_lock lock(mutex_);
-    while (now < deadline) {
-      clock_->wait_until(lock, wake_, deadline);
-      now = clock_->steady_now();
-    }
-    return now;
-  }
-
   /// Everything in an item follows from the seed and its number, whatever the rate.
   Item make_item(TimeNs due) {
     const std::uint64_t index = next_++;
@@ -108,8 +94,7 @@ class Synthetic final : public SourceStage {
   TimeNs start_ = 0;
   std::uint64_t next_ = 0;
   std::atomic<std::uint64_t> end_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  Pace pace_;
 };
 
 Result<std::unique_ptr<SourceStage>> create(const ConfigObject& object) {
