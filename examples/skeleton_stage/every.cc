@@ -9,10 +9,17 @@ class Every final : public Stage {
  public:
   explicit Every(std::int64_t n) : n_(n) {}
 
+  /// What comes in goes out, and one field more: whoever reads from this stage is checked against it.
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    Schema schema = inputs[0];
+    schema.set({.name = "nth", .type = FieldType::kInt64});
+    return std::vector<Schema>{std::move(schema)};
+  }
+
   /// What the stage needs of its host (a model slot, an outbox, the clock) would be taken from the context here.
   Status open(const StageContext&) override { return {}; }
 
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     if (++seen_ % n_ != 0) {
       output.drop("not the n-th");  // the reason names a counter in the stream's state
       return {};

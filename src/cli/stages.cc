@@ -4,6 +4,7 @@
 #include "cli/noun.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "edge/streams/page.h"
 #include "edge/streams/stage.h"
 
 namespace moru::cli {
@@ -11,6 +12,7 @@ namespace {
 
 struct Options {
   std::string name;
+  bool markdown = false;
   Format format = Format::kText;
 };
 
@@ -50,12 +52,21 @@ Outcome show_all(const Options& options) {
   return kDone;
 }
 
+Outcome show(const Options& options) {
+  if (options.markdown) {
+    print_text(edge::stages_page());
+    return kDone;
+  }
+  return options.name.empty() ? show_all(options) : show_one(options);
+}
+
 void add(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
   app.add_option("name", options.name, "A stage; without it all are listed");
   add_format_option(app, &options.format);
+  app.add_flag("--markdown", options.markdown, "Print docs/stages.md: all of them, and how a stream file is written");
   app.footer("Example:\n  moru stages infer");
-  app.callback([run] { *run = [] { return options.name.empty() ? show_all(options) : show_one(options); }; });
+  app.callback([run] { *run = [] { return show(options); }; });
 }
 
 }  // namespace

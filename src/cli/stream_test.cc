@@ -192,6 +192,48 @@ TEST_F(StreamCommand, CheckFindsParametersAndMistakes) {
   EXPECT_THAT(wrong.output, HasSubstr("found 'many', expected a whole number"));
 }
 
+TEST_F(StreamCommand, CheckDrawsTheStreamAndSaysWhatEachLinkHas) {
+  write("averages.yaml", R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {name: averages}
+spec:
+  stages:
+    - {name: sensors, stage: synthetic, options: {keys: 3, items: 3000, unit: degC}}
+    - {name: warm, stage: filter, inputs: [sensors], options: {where: value > 20}}
+    - {name: second, stage: window, inputs: [warm], options: {size_ms: 1000, key: [device], set: {average: mean(value)}}}
+    - {name: results, stage: write_json, inputs: [second], options: {path: ${results}}}
+)");
+  const std::vector<std::string> file = {path("averages.yaml"), "--set", "results=" + path("averages.jsonl")};
+  auto arguments = std::vector<std::string>{"stream", "check"};
+  arguments.insert(arguments.end(), file.begin(), file.end());
+  arguments.insert(arguments.end(), {"--svg", path("averages.svg"), "--format", "json"});
+  const auto check = run_moru(arguments);
+  ASSERT_EQ(check.code, 0) << check.output;
+  const auto report = parse_json(check.output, "stdout");
+  ASSERT_TRUE(report);
+  EXPECT_EQ((*report)["stages"][2]["outputs"]["out"]["fields"]["average"], "double degC");
+  EXPECT_THAT(*read_file(path("averages.svg")), HasSubstr("second (window)"));
+
+  arguments = {"stream", "run"};
+  arguments.insert(arguments.end(), file.begin(), file.end());
+  arguments.insert(arguments.end(), {"--state", path("state.json")});
+  const auto run = run_moru(arguments, true);
+  ASSERT_EQ(run.code, 0) << run.output;
+  const auto ledger = run_moru({"stream", "ledger", path("state.json")}, true);
+  EXPECT_EQ(ledger.code, 0) << ledger.output;
+  EXPECT_THAT(ledger.output, HasSubstr("sensors->warm                   3000        3000"));
+  EXPECT_THAT(ledger.output, HasSubstr("(filtered)"));
+
+  auto state = *parse_json(*read_file(path("state.json")), "state");
+  state["stages"][1]["balanced"] = false;
+  write("state.json", state.dump());
+  const auto wrong = run_moru({"stream", "ledger", path("state.json")}, true);
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.output, HasSubstr("the counts of 'warm' do not add up"));
+  write("state.json", "[1]");
+  EXPECT_EQ(run_moru({"stream", "ledger", path("state.json")}, true).code, 2);
+}
+
 TEST(StagesCommand, ListsAndShows) {
   const auto all = run_moru({"stages", "--format", "json"});
   ASSERT_EQ(all.code, 0);

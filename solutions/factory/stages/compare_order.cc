@@ -13,15 +13,25 @@ struct CompareOptions {
   std::string probabilities = "probabilities";
   std::string order = "order";
   std::optional<double> threshold;
+  std::string where;
 };
 
 class CompareOrder final : public Stage {
  public:
   explicit CompareOrder(CompareOptions options) : options_(std::move(options)) {}
 
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.probabilities, FieldType::kTensor));
+    MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.order, FieldType::kInt64));
+    Schema schema = inputs[0];
+    schema.set({.name = "probability", .type = FieldType::kDouble});
+    schema.set({.name = "alert", .type = FieldType::kInt64});
+    return std::vector<Schema>{std::move(schema)};
+  }
+
   Status open(const StageContext&) override { return {}; }
 
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     const auto* probabilities = item.get<model::Tensor>(options_.probabilities);
     if (probabilities == nullptr || probabilities->dtype() != model::DType::kFloat32) {
       return fail(
@@ -60,6 +70,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   reader.optional("threshold", &threshold, {.min = 0.0, .max = 1.0});
   MORU_RETURN_IF_ERROR(reader.finish());
   if (object.find("threshold")) options.threshold = threshold;
+  options.where = object.where();
   return std::make_unique<CompareOrder>(std::move(options));
 }
 

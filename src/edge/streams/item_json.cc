@@ -6,12 +6,12 @@
 namespace moru::edge {
 namespace {
 
-void put(Json& body, const std::string& name, const FieldValue& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+void put(Json& body, const std::string& name, const Field& field) {
+  if (const auto* integer = field.integer()) {
     body[name] = *integer;
-  } else if (const auto* number = std::get_if<double>(&value)) {
+  } else if (const auto* number = field.number()) {
     body[name] = *number;
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
+  } else if (const auto text = field.text()) {
     body[name] = *text;
   }
 }
@@ -21,12 +21,12 @@ void put(Json& body, const std::string& name, const FieldValue& value) {
 Json item_json(const Item& item, const std::vector<std::string>& fields, TimeNs now) {
   Json body = {{"seq", item.sequence}, {"time", item.event_time}};
   if (fields.empty()) {
-    for (const auto& [name, value] : item.fields) {
-      if (name.find('.') == std::string::npos) put(body, name, value);
+    for (const Field& field : item.fields) {
+      if (!field.name().is_note()) put(body, field.name().text(), field);
     }
   } else {
     for (const auto& name : fields) {
-      if (const auto* value = item.find(name)) put(body, name, *value);
+      if (const auto* value = item.find(std::string_view(name))) put(body, name, *value);
     }
   }
   body["latency_us"] = static_cast<double>(now - item.emitted) / static_cast<double>(kMicrosecond);

@@ -2,23 +2,28 @@
 // What a stage of a stream is. One file a stage; CMake makes the table from the file names in edge/streams/stages and
 // solutions/*/stages (threshold.cc defines kStage_threshold).
 //
-// Life cycle: create (options from the stream file, checked with line numbers; no side effects) -> open -> prepare ->
-// process for each item -> close. All on one thread at a time, but not always the same one: no thread-local state.
+// Life cycle: create (options from the stream file, checked with line numbers; no side effects) -> bind (what the items of its
+// inputs have) -> open -> prepare -> process for each item, watermark as event time goes on -> finish -> close. All on one
+// thread at a time, but not always the same one: no thread-local state.
 // Tensors of an item may be shared with other items and stages: read them, and set() new ones instead of changing them.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/result.h"
 #include "edge/streams/item.h"
+#include "edge/streams/schema.h"
 
 namespace moru::edge {
 
@@ -43,36 +48,75 @@ struct StageContext {
   }
 };
 
-/// Passes an item on to the next stage. Called any number of times from process(); what is not passed on is counted as
-/// consumed with the reason given to drop().
+/// Where a stage's items go. Every item that a stage has consumed meets one end, and the stage says which:
+///   consumed = emitted + dropped           of a stage that passes items on (StageSpec::holds is false)
+///   consumed = used + dropped + held       of one that makes new items out of them, or that writes them
 class Output {
  public:
   virtual ~Output() = default;
-  virtual void emit(Item item) = 0;
+  /// Passes an item on by the first port, to all that read it.
+  virtual void emit(Item&& item) = 0;
+  /// The same by another port of StageSpec::outputs.
+  virtual void emit_to(std::size_t port, Item&& item) {
+    static_cast<void>(port);
+    emit(std::move(item));
+  }
   /// Says why an item goes no further: "filtered", "no model". `reason` must be one of few (it names a counter).
   virtual void drop(std::string_view reason) = 0;
+  /// So many items have done what they came for: their values are in what was emitted, or they are written.
+  virtual void used(std::uint64_t items) { static_cast<void>(items); }
+  /// Whether somebody reads that port. An item for a port that nobody reads is dropped("not read").
+  virtual bool is_read(std::size_t port) const { return port == 0; }
 };
 
 class Stage {
  public:
   virtual ~Stage() = default;
+  /// Told once, after create: what the items of its inputs have. Checks that what the options name is there, and says what the
+  /// items of each output port will have. The default knows nothing of its output.
+  virtual Result<std::vector<Schema>> bind(std::span<const Schema> inputs) {
+    static_cast<void>(inputs);
+    return std::vector<Schema>{Schema{.fields = {}, .open = true}};
+  }
   /// Gets what the stage needs; must not wait. An error fails the start of the stream.
   virtual Status open(const StageContext& context) = 0;
   /// Called once before the source's first item; may wait for what has to come from outside (a model) until context.stop.
   virtual Status prepare() { return {}; }
   /// Handles one item. An error fails this item only: it is dropped(error), counted, and its message kept for the state.
-  virtual Status process(Item item, Output& output) = 0;
+  virtual Status process(Item&& item, Output& output) = 0;
+  /// The same for who must know by which of its inputs (their order in the file) it came.
+  virtual Status process_from(std::size_t input, Item&& item, Output& output) {
+    static_cast<void>(input);
+    return process(std::move(item), output);
+  }
+  /// Event time has come to `time` on every input: nothing older is expected. Told only where StageSpec::timed is set.
+  virtual void watermark(TimeNs time, Output& output) {
+    static_cast<void>(time);
+    static_cast<void>(output);
+  }
+  /// Every input has ended: what is held must go now.
+  virtual void finish(Output& output) { static_cast<void>(output); }
+  /// Items that it has consumed and whose end is not met yet (StageSpec::holds).
+  virtual std::uint64_t held() const { return 0; }
+  /// What the stage stands on is gone, a connection say. Asked after an item has failed; true: the stage is marked stale, closed,
+  /// and opened again after a pause.
+  virtual bool lost() const { return false; }
   virtual Status close() { return {}; }
   /// What prepare() or process() waits for at the moment ("a release"); empty: nothing. From any thread.
   virtual std::string waiting_for() const { return {}; }
 };
 
 /// A source has no input: produce() is called in a loop and emits; it returns false when it is at its end. It waits on
-/// its own (with context.clock), at most 50 ms a call, so that stop and drain are seen. After an error it is closed,
-/// opened again after a pause, and goes on where it was.
+/// its own (with context.clock), at most 50 ms a call, so that stop and drain are seen. An error that a retry can help
+/// (kUnavailable, kIo, kDeadlineExceeded, kResourceExhausted) marks it stale; it is closed, opened again after a pause, and goes
+/// on where it was, for as long as it takes. Any other error ends it.
 class SourceStage {
  public:
   virtual ~SourceStage() = default;
+  /// What its items have; checks what create() could not. The default knows nothing.
+  virtual Result<Schema> bind() { return Schema{.fields = {}, .open = true}; }
+  /// How far event time has come: nothing older will be emitted. The default: not known, what has been emitted says it.
+  virtual std::optional<TimeNs> watermark() const { return std::nullopt; }
   virtual Status open(const StageContext& context) = 0;
   virtual Result<bool> produce(Output& output) = 0;
   /// The source ends once it has emitted this many items in all. From any thread.
@@ -86,6 +130,8 @@ class SourceStage {
 enum class StageKind : std::uint8_t { kSource, kStage, kSink };
 std::string_view to_string(StageKind kind);
 
+inline constexpr std::array<std::string_view, 1> kOneOutput = {"out"};
+
 struct StageSpec {
   std::string_view name;  ///< "infer"
   StageKind kind;
@@ -94,6 +140,19 @@ struct StageSpec {
   /// Exactly one of the two is set. Both check every option (ConfigReader) and name the nearest known field.
   Result<std::unique_ptr<Stage>> (*create)(const ConfigObject& options) = nullptr;
   Result<std::unique_ptr<SourceStage>> (*create_source)(const ConfigObject& options) = nullptr;
+  /// It never waits and takes little time (microseconds), so it may run on its input's thread, without a queue between.
+  bool light = false;
+  /// Event time matters to it: watermark() is called.
+  bool timed = false;
+  /// What it consumes goes into other items, or ends here: see Output.
+  bool holds = false;
+  /// Its inputs differ for it: bind() is given a schema for each. Else it is given one, of what all of them have.
+  bool tells_inputs = false;
+  /// How many inputs it takes.
+  std::size_t min_inputs = 1;
+  std::size_t max_inputs = 64;
+  /// Its output ports, the usual one first; others are read as NAME.PORT.
+  std::span<const std::string_view> outputs = kOneOutput;
 };
 
 std::span<const StageSpec* const> all_stages();

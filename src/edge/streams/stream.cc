@@ -2,28 +2,21 @@
 #include "edge/streams/stream.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
-#include <stop_token>
 #include <system_error>
 
-#include "core/histogram.h"
 #include "core/log.h"
-#include "edge/streams/inbox.h"
-#include "edge/streams/stream_node.h"
+#include "edge/streams/lane.h"
 
 namespace moru::edge {
 namespace {
 
-constexpr TimeNs kFirstPause = 100 * kMillisecond;  // before a failed source is opened again; doubles each time
-constexpr TimeNs kLongestPause = 5 * kSecond;
-constexpr int kMaxFailures = 6;  // in a row, without an item between them
 constexpr TimeNs kRateWindow = 5 * kSecond;
 constexpr TimeNs kRateStep = 200 * kMillisecond;
+constexpr std::size_t kQueue = 64;         // items of a queue, where the file says nothing
+constexpr std::size_t kLightQueue = 1024;  // the same in front of a light stage, which takes many at once
 
 /// Items per second over the last five seconds, from what state() sees when it is asked.
 class RateMeter {
@@ -46,7 +39,7 @@ class RateMeter {
 
 class RunningStream final : public Stream {
  public:
-  RunningStream(std::string name, Clock& clock) : name_(std::move(name)), clock_(clock), rate_(clock.steady_now()) {}
+  RunningStream(std::string name, Clock& clock) : shared_(std::move(name), clock), rate_(clock.steady_now()) {}
   ~RunningStream() override { stop(); }
 
   Status open(StreamSpec spec, StageContext context);
@@ -55,240 +48,154 @@ class RunningStream final : public Stream {
   void drain_at(std::uint64_t items) override;
   void stop() override;
   bool finished() const override {
-    const std::lock_guard lock(mutex_);
-    return running_ == 0;
+    const std::lock_guard lock(shared_.mutex);
+    return shared_.running == 0;
   }
 
  private:
-  void connect();
-  void run_source(StreamNode& node);
-  void run_stage(StreamNode& node);
-  bool wait_until_prepared();
-  bool pause_before_restart(StreamNode& node, int failures);
-  void end(StreamNode& node);
-  void note_error(const std::string& message);
-  void fail_stream(const std::string& message);
+  Status create_and_open(const StreamSpec& spec);
+  Status create_node(const StreamSpec& spec, std::size_t index);
+  void connect(const StreamSpec& spec);
+  std::string state_name(const std::string& waiting, const std::string& stale) const;
 
-  const std::string name_;
-  Clock& clock_;
-  Histogram latency_;
-  StageContext context_;
-  std::stop_source stop_;
-  std::vector<std::unique_ptr<StreamNode>> nodes_;
-
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t running_ = 0;  // threads
-  std::size_t running_sources_ = 0;
-  std::size_t unprepared_ = 0;
-  bool draining_ = false;
-  bool stopped_early_ = false;
-  std::string failure_;
-  std::string last_error_;
+  StreamShared shared_;
+  std::vector<std::unique_ptr<StreamNode>> nodes_;  ///< in the order of the file
+  std::vector<std::unique_ptr<Lane>> lanes_;
   mutable RateMeter rate_;
   std::mutex join_mutex_;
 };
 
 Status RunningStream::open(StreamSpec spec, StageContext context) {
-  context_ = std::move(context);
-  context_.stop = stop_.get_token();
-  for (auto& entry : spec.stages) nodes_.push_back(std::make_unique<StreamNode>(std::move(entry), clock_, latency_));
-  connect();
+  shared_.context = std::move(context);
+  shared_.context.stop = shared_.stop.get_token();
+  for (const auto& entry : spec.stages) nodes_.push_back(std::make_unique<StreamNode>(entry));
+  connect(spec);
+  return create_and_open(spec);
+}
+
+Status RunningStream::create_node(const StreamSpec& spec, std::size_t index) {
+  std::vector<Schema> inputs;
+  for (const auto& link : spec.stages[index].links) inputs.push_back(nodes_[link.from]->schemas()[link.port]);
+  MORU_RETURN_IF_ERROR(nodes_[index]->create(inputs));
+  return nodes_[index]->open(shared_.context);
+}
+
+Status RunningStream::create_and_open(const StreamSpec& spec) {
   std::vector<StreamNode*> opened;
-  for (const auto& node : nodes_) {
-    Status status = node->create();
-    if (status) status = node->open(context_);
+  for (const std::size_t index : spec.order) {
+    StreamNode& node = *nodes_[index];
+    const Status status = create_node(spec, index);
     if (status) {
-      opened.push_back(node.get());
+      opened.push_back(&node);
       continue;
     }
     for (StreamNode* other : opened) {
       if (const auto closed = other->close(); !closed)
         MORU_LOG(kWarn, "stage not closed", "stage", other->entry().name, "error", closed.error().message);
     }
-    return fail(status.error().in(fmt::format("stream '{}': stage '{}'", name_, node->entry().name)));
+    return fail(status.error().in(fmt::format("stream '{}': stage '{}'", shared_.name, node.entry().name)));
   }
   return {};
 }
 
-void RunningStream::connect() {
-  for (const auto& node : nodes_) {
-    if (node->is_source()) continue;
-    const auto& entry = node->entry();
-    std::vector<std::string> links;
-    for (const auto& input : entry.inputs) links.push_back(fmt::format("{}->{}", input, entry.name));
-    node->inbox = std::make_unique<Inbox>(std::move(links), static_cast<std::size_t>(entry.queue), entry.overflow);
-    for (std::size_t link = 0; link < entry.inputs.size(); ++link) {
-      const auto from = std::ranges::find_if(nodes_, [&](const auto& other) { return other->entry().name == entry.inputs[link]; });
-      (*from)->targets.push_back({node->inbox.get(), link});
+/// Makes the lanes, and tells each node who reads from it.
+void RunningStream::connect(const StreamSpec& spec) {
+  const auto lane_of = assign_lanes(spec);
+  const std::size_t count = 1 + *std::ranges::max_element(lane_of);
+  std::vector<std::vector<StreamNode*>> members(count);
+  for (const std::size_t index : spec.order) members[lane_of[index]].push_back(nodes_[index].get());
+  std::vector<std::vector<Inbox::LinkOptions>> links(count);
+  const auto link_name = [&](std::size_t index, std::size_t input) {
+    return fmt::format("{}->{}", spec.stages[index].inputs[input], spec.stages[index].name);
+  };
+  const auto is_head = [&](std::size_t index) { return members[lane_of[index]].front() == nodes_[index].get(); };
+  for (const std::size_t index : spec.order) {
+    const auto& entry = spec.stages[index];
+    for (std::size_t input = 0; is_head(index) && input < entry.links.size(); ++input) {
+      const auto capacity = entry.links[input].queue.value_or(entry.spec->light ? kLightQueue : kQueue);
+      links[lane_of[index]].push_back({link_name(index, input), capacity, entry.links[input].overflow});
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(shared_, std::move(members[i]), std::move(links[i])));
+  for (auto it = spec.order.rbegin(); it != spec.order.rend(); ++it) {
+    const auto& entry = spec.stages[*it];
+    StreamNode& node = *nodes_[*it];
+    node.timed = node.timed || entry.spec->timed;
+    for (std::size_t input = 0; input < entry.links.size(); ++input) {
+      StreamNode& from = *nodes_[entry.links[input].from];
+      from.timed = from.timed || node.timed;
+      Inbox* const inbox = lane_of[*it] == lane_of[entry.links[input].from] ? nullptr : &lanes_[lane_of[*it]]->inbox();
+      from.targets().push_back({.port = entry.links[input].port,
+                                .node = &node,
+                                .input = input,
+                                .inbox = inbox,
+                                .link = input,
+                                .name = link_name(*it, input),
+                                .batch = {}});
     }
   }
 }
 
 Status RunningStream::run() {
   {
-    const std::lock_guard lock(mutex_);
-    running_ = nodes_.size();
-    for (const auto& node : nodes_) ++(node->is_source() ? running_sources_ : unprepared_);
+    const std::lock_guard lock(shared_.mutex);
+    shared_.running = shared_.unprepared = lanes_.size();
+    shared_.running_sources = static_cast<std::size_t>(std::ranges::count_if(lanes_, [](const auto& lane) { return lane->has_source(); }));
   }
-  for (const auto& node : nodes_) {
+  for (const auto& lane : lanes_) {
     try {
-      node->thread = std::thread([this, one = node.get()] {
-        ::pthread_setname_np(::pthread_self(), one->entry().name.substr(0, 15).c_str());
-        one->is_source() ? run_source(*one) : run_stage(*one);
-      });
+      lane->start();
     } catch (const std::system_error& error) {
-      // Stands in for every thread that never came to be, so that the others see the end.
-      stop_.request_stop();
-      for (const auto& other : nodes_) {
-        if (!other->thread.joinable()) end(*other);
+      shared_.stop.request_stop();
+      for (const auto& other : lanes_) {
+        if (!other->started()) other->abandon();
       }
       return fail(ErrorCode::kResourceExhausted,
-                  fmt::format("stream '{}': thread: {}, expected one more thread to be had", name_, error.what()));
+                  fmt::format("stream '{}': thread: {}, expected one more thread to be had", shared_.name, error.what()));
     }
   }
   return {};
 }
 
-/// False when the stream is to stop instead.
-bool RunningStream::wait_until_prepared() {
-  const std::stop_callback wake(stop_.get_token(), [this] {
-    const std::lock_guard lock(mutex_);
-    changed_.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return unprepared_ == 0 || stop_.stop_requested(); });
-  return !stop_.stop_requested();
-}
-
-/// False when the stream is to stop instead.
-bool RunningStream::pause_before_restart(StreamNode& node, int failures) {
-  if (const auto status = node.close(); !status) note_error(fmt::format("{}: close: {}", node.entry().name, status.error().message));
-  const TimeNs deadline = clock_.steady_now() + std::min(kFirstPause << static_cast<unsigned>(failures - 1), kLongestPause);
-  const std::stop_callback wake(stop_.get_token(), [this] {
-    const std::lock_guard lock(mutex_);
-    changed_.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  while (!stop_.stop_requested() && clock_.steady_now() < deadline) clock_.wait_until(lock, changed_, deadline);
-  return !stop_.stop_requested();
-}
-
-void RunningStream::run_source(StreamNode& node) {
-  int failures = 0;
-  bool open = true;
-  bool at_end = false;
-  bool go_on = wait_until_prepared();
-  while (go_on && !at_end && !stop_.stop_requested()) {
-    const std::uint64_t before = node.emitted();
-    Status status;
-    if (!open) status = node.source().open(context_);
-    if (status) {
-      open = true;
-      auto produced = node.source().produce(node);
-      if (node.emitted() > before) failures = 0;
-      if (produced) {
-        at_end = !*produced;
-        continue;
-      }
-      status = fail(produced.error());
-    }
-    note_error(fmt::format("{}: {}", node.entry().name, status.error().message));
-    ++failures;
-    if (failures >= kMaxFailures) {
-      fail_stream(fmt::format("{}: {}, {} times in a row", node.entry().name, status.error().message, failures));
-      break;
-    }
-    go_on = pause_before_restart(node, failures);
-    open = false;
-  }
-  if (!at_end) {
-    const std::lock_guard lock(mutex_);
-    stopped_early_ = true;
-  }
-  if (open) {
-    if (const auto status = node.close(); !status) note_error(fmt::format("{}: close: {}", node.entry().name, status.error().message));
-  }
-  end(node);
-}
-
-void RunningStream::run_stage(StreamNode& node) {
-  const Status prepared = node.stage().prepare();
-  if (!prepared && prepared.error().code != ErrorCode::kCancelled)
-    fail_stream(fmt::format("{}: {}", node.entry().name, prepared.error().message));
-  {
-    const std::lock_guard lock(mutex_);
-    --unprepared_;
-    changed_.notify_all();
-  }
-  // Goes on taking even when it could not be prepared: nobody upstream may wait for ever.
-  while (auto item = node.inbox->take()) {
-    if (!prepared) {
-      node.refuse(prepared.error().code == ErrorCode::kCancelled ? "stopped" : "not prepared");
-      continue;
-    }
-    if (const auto message = node.process(std::move(*item)); !message.empty()) note_error(message);
-  }
-  if (const auto status = node.close(); !status) fail_stream(fmt::format("{}: close: {}", node.entry().name, status.error().message));
-  end(node);
-}
-
-void RunningStream::end(StreamNode& node) {
-  node.close_targets();
-  const std::lock_guard lock(mutex_);
-  --running_;
-  if (node.is_source()) --running_sources_;
-}
-
-void RunningStream::note_error(const std::string& message) {
-  const std::lock_guard lock(mutex_);
-  last_error_ = message;
-}
-
-void RunningStream::fail_stream(const std::string& message) {
-  {
-    const std::lock_guard lock(mutex_);
-    last_error_ = message;
-    if (failure_.empty()) failure_ = message;
-  }
-  MORU_LOG(kError, "stream failed", "stream", name_, "error", message);
-  stop_.request_stop();
+std::string RunningStream::state_name(const std::string& waiting, const std::string& stale) const {
+  const bool ends = shared_.running == 0 || shared_.stop.stop_requested() || shared_.running_sources == 0;
+  if (!shared_.failure.empty() && ends) return fmt::format("failed: {}", shared_.failure);
+  if (shared_.running == 0) return shared_.stopped_early ? "stopped" : "finished";
+  if (!waiting.empty()) return fmt::format("waiting for {}", waiting);
+  if (shared_.draining || shared_.running_sources == 0 || shared_.stop.stop_requested()) return "draining";
+  return stale.empty() ? "running" : fmt::format("stale: {}", stale);
 }
 
 StreamState RunningStream::state() const {
   StreamState state;
+  std::vector<StageCounts> rows;
+  for (const auto& lane : lanes_) lane->add_rows(state.ledger, rows);
   std::string waiting;
+  std::string stale;
   for (const auto& node : nodes_) {
+    const auto row = std::ranges::find(rows, node->entry().name, &StageCounts::name);
     if (const SourceStage* source = node->find_source()) {
-      state.items += node->emitted();
+      state.items += row->emitted;
       state.missed += source->missed();
-    } else {
-      if (waiting.empty()) waiting = node->find_stage()->waiting_for();
-      for (auto& row : node->inbox->ledger()) state.ledger.push_back(std::move(row));
+    } else if (waiting.empty()) {
+      waiting = node->find_stage()->waiting_for();
     }
-    state.stages.push_back(node->counts());
+    if (stale.empty()) stale = row->stale;
+    state.stages.push_back(std::move(*row));
   }
-  state.latency_p50_ns = latency_.quantile(0.50);
-  state.latency_p99_ns = latency_.quantile(0.99);
-  const std::lock_guard lock(mutex_);
-  state.items_per_second = rate_.update(clock_.steady_now(), state.items);
-  state.last_error = last_error_;
-  if (!failure_.empty()) {
-    state.state = fmt::format("failed: {}", failure_);
-  } else if (running_ == 0) {
-    state.state = stopped_early_ ? "stopped" : "finished";
-  } else if (!waiting.empty()) {
-    state.state = fmt::format("waiting for {}", waiting);
-  } else {
-    state.state = draining_ || running_sources_ == 0 || stop_.stop_requested() ? "draining" : "running";
-  }
+  state.latency_p50_ns = shared_.latency.quantile(0.50);
+  state.latency_p99_ns = shared_.latency.quantile(0.99);
+  const std::lock_guard lock(shared_.mutex);
+  state.items_per_second = rate_.update(shared_.clock.steady_now(), state.items);
+  state.last_error = shared_.last_error;
+  state.state = state_name(waiting, stale);
   return state;
 }
 
 void RunningStream::drain_at(std::uint64_t items) {
   {
-    const std::lock_guard lock(mutex_);
-    draining_ = true;
+    const std::lock_guard lock(shared_.mutex);
+    shared_.draining = true;
   }
   for (const auto& node : nodes_) {
     if (node->is_source()) node->source().drain_at(items);
@@ -296,14 +203,18 @@ void RunningStream::drain_at(std::uint64_t items) {
 }
 
 void RunningStream::stop() {
-  stop_.request_stop();
+  shared_.stop.request_stop();
   const std::lock_guard lock(join_mutex_);
-  for (const auto& node : nodes_) {
-    if (node->thread.joinable()) node->thread.join();
-  }
+  for (const auto& lane : lanes_) lane->join();
 }
 
 }  // namespace
+
+std::uint64_t StageCounts::dropped_total() const {
+  std::uint64_t total = 0;
+  for (const auto& [reason, count] : dropped) total += count;
+  return total;
+}
 
 Result<std::unique_ptr<Stream>> Stream::start(StreamSpec spec, StageContext context) {
   if (context.clock == nullptr) context.clock = &system_clock();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,25 +19,42 @@
 
 namespace moru::edge {
 
-enum class OverflowPolicy : std::uint8_t { kBlock, kDropOldest };
+/// What a full queue does: makes the writer wait; throws away the oldest item; keeps one item in two, four, ... so that what is
+/// left stands evenly for the whole time.
+enum class OverflowPolicy : std::uint8_t { kBlock, kDropOldest, kSample };
 
 struct StreamSpec {
+  /// What an input is in full. A link without a queue of its own may join two stages on one thread.
+  struct Link {
+    std::size_t from = 0;              ///< index of the stage
+    std::size_t port = 0;              ///< of its outputs
+    std::optional<std::size_t> queue;  ///< items, where the file says so
+    OverflowPolicy overflow = OverflowPolicy::kBlock;
+  };
   struct StageEntry {
     std::string name;   ///< unique in the stream; also the field's name in messages
     std::string stage;  ///< of all_stages()
     const StageSpec* spec;
     ConfigObject options;
-    std::vector<std::string> inputs;  ///< names of the stages it reads from; empty for the source
-    std::int64_t queue = 64;          ///< items its input queue holds
-    OverflowPolicy overflow = OverflowPolicy::kBlock;
+    std::vector<std::string> inputs;  ///< what it reads from, "NAME" or "NAME.PORT"; empty for a source
+    std::vector<Link> links;          ///< the same, one each
+    TimeNs lateness = 0;              ///< of a source: how much older than the latest an item may come
+    ConfigObject at;                  ///< where it stands in the file
   };
   std::string name;
   std::vector<StageEntry> stages;  ///< in the order of the file; checked: names known, no cycle, one source at least
+  std::vector<std::size_t> order;  ///< the indices of the stages, each after those it reads from
 };
 
 /// Reads and checks a stream file; everything that can be wrong is found here, each mistake on a line of its own with
 /// file and line: fields, stage names, their options, inputs, cycles.
 Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const StageSpec* const> table = all_stages());
+
+/// What the items of each stage's output ports have, in the order of the stages; found by making each stage and binding it.
+Result<std::vector<std::vector<Schema>>> bind_stages(const StreamSpec& spec);
+
+/// Makes the stage and binds it: the schemas of its output ports, one each.
+Result<std::vector<Schema>> bind_stage(const StreamSpec::StageEntry& entry, std::span<const Schema> inputs);
 
 /// Puts values where `text` has `${name}`. A value is put in as a number when it is one, else as a quoted YAML text, so
 /// nothing in it can change the file's structure. A name without a value, or a value that no place asks for, is an error.
@@ -47,23 +65,33 @@ struct StageCounts {
   std::string name;
   std::uint64_t consumed = 0;                                  ///< taken from its inputs (0 for a source)
   std::uint64_t emitted = 0;                                   ///< handed on, once per item however many read it
+  std::uint64_t used = 0;                                      ///< consumed, and now in what was emitted, or written
+  std::uint64_t held = 0;                                      ///< consumed, and still in the stage
   std::vector<std::pair<std::string, std::uint64_t>> dropped;  ///< reason -> count; "error: ..." when process() failed
+  std::string stale;                                           ///< what it failed with, while it waits to be opened again
+  bool holds = false;                                          ///< StageSpec::holds, or a sink
+  std::uint64_t dropped_total() const;
+  /// Every item that was consumed has met one end. True in every snapshot (a source: always).
+  bool balanced() const { return consumed == 0 || consumed == (holds ? used + held : emitted) + dropped_total(); }
 };
 
 struct StreamState {
-  /// "running", "waiting for a release", "draining", "finished" (everything has passed all stages), "failed: ..."
+  /// "running", "stale: ..." (a stage or source waits to be opened again), "waiting for a release", "draining", "finished"
+  /// (everything has passed all stages), "stopped", "failed: ..."
   std::string state;
   std::uint64_t items = 0;   ///< emitted by the sources
   std::uint64_t missed = 0;  ///< items that were due and that a source could never hand on
   double items_per_second = 0.0;
   std::int64_t latency_p50_ns = 0;  ///< source to the end of the last sink
   std::int64_t latency_p99_ns = 0;
-  std::vector<wire::LinkLedger> ledger;  ///< one a link, each a snapshot that adds up
+  /// One a link and one a stage. All of one thread are of one moment and fit each other; when the stream stands still all do.
+  std::vector<wire::LinkLedger> ledger;
   std::vector<StageCounts> stages;
   std::string last_error;
 };
 
-/// A running stream: one thread a stage, parked when idle. Threads: all functions from any thread.
+/// A running stream: a thread for each source and each stage that is not light, parked when idle. Threads: all functions from
+/// any thread.
 class Stream {
  public:
   /// Opens every stage and starts. The sources begin when every stage is prepared. Errors: those of the stages' open().

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading a stream file. Mistakes are collected, so that one look at the output mends the whole file.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxStages = 64;      // a thread each
 constexpr double kMaxQueue = 65536;         // items
+constexpr std::size_t kQueueOfPolicy = 64;  // items of a link that says what to do when it is full, but not when that is
 constexpr std::size_t kMaxNameLength = 64;  // it stands in messages and counters
 
 using Mistakes = std::vector<std::string>;
@@ -51,35 +53,90 @@ Status check_options(const StreamSpec::StageEntry& entry) {
   return {};
 }
 
+OverflowPolicy policy_of(std::string_view word) {
+  if (word == "drop_oldest") return OverflowPolicy::kDropOldest;
+  return word == "sample" ? OverflowPolicy::kSample : OverflowPolicy::kBlock;
+}
+
+/// How a link is held: what the stage says for all its inputs, and what one of them says for itself.
+struct QueueOptions {
+  std::int64_t queue = 0;  // 0: not said
+  std::string overflow;
+
+  void read(ConfigReader& reader) {
+    reader.optional("queue", &queue, {.min = 1, .max = kMaxQueue});
+    reader.choice("overflow", &overflow, {"block", "drop_oldest", "sample"});
+  }
+};
+
+StreamSpec::Link link_of(const QueueOptions& own, const QueueOptions& common) {
+  StreamSpec::Link link;
+  const auto queue = own.queue != 0 ? own.queue : common.queue;
+  const auto& overflow = own.overflow.empty() ? common.overflow : own.overflow;
+  if (queue != 0) link.queue = static_cast<std::size_t>(queue);
+  // A policy needs a queue to act on.
+  if (!overflow.empty() && queue == 0) link.queue = kQueueOfPolicy;
+  link.overflow = policy_of(overflow);
+  return link;
+}
+
+/// `inputs: [NAME, NAME.PORT, {from: NAME, queue: 8, overflow: sample}]`
+Status read_inputs(const std::optional<ConfigObject>& inputs, const QueueOptions& common, StreamSpec::StageEntry& entry) {
+  if (!inputs) return {};
+  if (!inputs->is_list()) {
+    return fail(ErrorCode::kInvalidArgument,
+                mistake(*inputs, fmt::format("{} for 'inputs'", inputs->found()), "a list of names of other stages"));
+  }
+  for (const auto& input : inputs->items()) {
+    std::string from;
+    QueueOptions own;
+    if (input.is_map()) {
+      ConfigReader reader(input);
+      reader.required("from", &from);
+      own.read(reader);
+      MORU_RETURN_IF_ERROR(reader.finish());
+    } else {
+      MORU_ASSIGN_OR_RETURN(from, input.as_string());
+    }
+    entry.inputs.push_back(std::move(from));
+    entry.links.push_back(link_of(own, common));
+  }
+  return {};
+}
+
 std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistakes& mistakes) {
-  std::string name;
-  std::string stage;
+  StreamSpec::StageEntry entry{.name = {}, .stage = {}, .spec = nullptr, .options = at, .inputs = {}, .links = {}, .at = at};
   std::optional<ConfigObject> options;
-  std::vector<std::string> inputs;
-  std::int64_t queue = 64;
-  std::string overflow = "block";
+  std::optional<ConfigObject> inputs;
+  QueueOptions queue;
+  double lateness_ms = 0.0;
   ConfigReader reader(at);
-  reader.required("name", &name);
-  reader.required("stage", &stage);
+  reader.required("name", &entry.name);
+  reader.required("stage", &entry.stage);
   reader.optional("options", &options);
   reader.optional("inputs", &inputs);
-  reader.optional("queue", &queue, {.min = 1, .max = kMaxQueue});
-  reader.choice("overflow", &overflow, {"block", "drop_oldest"});
-  if (const auto status = reader.finish(); !status) {
+  reader.optional("lateness_ms", &lateness_ms, {.min = 0.0, .max = 1e9});
+  queue.read(reader);
+  Status status = reader.finish();
+  if (status) status = read_inputs(inputs, queue, entry);
+  if (!status) {
     mistakes.push_back(status.error().message);
     return std::nullopt;
   }
+  entry.lateness = static_cast<TimeNs>(lateness_ms * static_cast<double>(kMillisecond));
   const auto field = [&](std::string_view key) { return at.find(key).value_or(at); };
-  if (!valid_name(name))
-    mistakes.push_back(mistake(field("name"), fmt::format("found name '{}'", name), "1 to 64 letters, digits, '-' or '_'"));
-  const StageSpec* spec = find_in(table, stage);
-  if (spec == nullptr) {
+  if (!valid_name(entry.name))
+    mistakes.push_back(mistake(field("name"), fmt::format("found name '{}'", entry.name), "1 to 64 letters, digits, '-' or '_'"));
+  entry.spec = find_in(table, entry.stage);
+  if (entry.spec == nullptr) {
     std::vector<std::string> known;
     for (const StageSpec* one : table) known.emplace_back(one->name);
-    mistakes.push_back(mistake(field("stage"), fmt::format("found unknown stage '{}'{}", stage, did_you_mean(stage, known)),
+    mistakes.push_back(mistake(field("stage"), fmt::format("found unknown stage '{}'{}", entry.stage, did_you_mean(entry.stage, known)),
                                fmt::format("one of {}", fmt::join(known, ", "))));
     return std::nullopt;
   }
+  if (lateness_ms > 0.0 && entry.spec->kind != StageKind::kSource)
+    mistakes.push_back(mistake(field("lateness_ms"), fmt::format("found lateness_ms at '{}'", entry.name), "it at a source only"));
   if (!options) {
     auto none = ConfigObject::parse("{}", fmt::format("{} (options)", at.where()));
     if (!none) {
@@ -88,14 +145,8 @@ std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistake
     }
     options = *none;
   }
-  StreamSpec::StageEntry entry{.name = name,
-                               .stage = stage,
-                               .spec = spec,
-                               .options = *options,
-                               .inputs = std::move(inputs),
-                               .queue = queue,
-                               .overflow = overflow == "block" ? OverflowPolicy::kBlock : OverflowPolicy::kDropOldest};
-  if (const auto status = check_options(entry); !status) mistakes.push_back(status.error().in(fmt::format("stage '{}'", name)).message);
+  entry.options = *options;
+  if (const auto made = check_options(entry); !made) mistakes.push_back(made.error().in(fmt::format("stage '{}'", entry.name)).message);
   return ReadEntry{std::move(entry), at, field("inputs")};
 }
 
@@ -104,6 +155,35 @@ const ReadEntry* find_entry(const std::vector<ReadEntry>& entries, std::string_v
     if (one.entry.name == name) return &one;
   }
   return nullptr;
+}
+
+/// Finds the stage and port that one input names.
+void check_input(const ReadEntry& one, std::string_view input, const std::vector<ReadEntry>& entries, const std::vector<std::string>& names,
+                 Mistakes& mistakes) {
+  const auto dot = input.find('.');
+  const std::string name(input.substr(0, dot));
+  if (std::ranges::find(names, name) == names.end()) {
+    mistakes.push_back(mistake(one.inputs_at, fmt::format("found unknown input '{}'{}", input, did_you_mean(name, names)),
+                               fmt::format("one of {}", fmt::join(names, ", "))));
+    return;
+  }
+  const ReadEntry* from = find_entry(entries, name);  // null when that entry has a mistake of its own
+  if (from == nullptr) return;
+  if (from->entry.spec->kind == StageKind::kSink) {
+    mistakes.push_back(mistake(one.inputs_at,
+                               fmt::format("found input '{}', which is a sink ({}) and gives nothing", input, from->entry.stage),
+                               "a source or a stage"));
+    return;
+  }
+  if (dot == std::string_view::npos) return;
+  const std::vector<std::string> ports(from->entry.spec->outputs.begin(), from->entry.spec->outputs.end());
+  const std::string port(input.substr(dot + 1));
+  if (std::ranges::find(ports, port) == ports.end()) {
+    mistakes.push_back(mistake(one.inputs_at,
+                               fmt::format("found input '{}', but '{}' ({}) has no output '{}'{}", input, name, from->entry.stage, port,
+                                           did_you_mean(port, ports)),
+                               fmt::format("one of {}", fmt::join(ports, ", "))));
+  }
 }
 
 void check_inputs(const ReadEntry& one, const std::vector<ReadEntry>& entries, const std::vector<std::string>& names, Mistakes& mistakes) {
@@ -116,29 +196,26 @@ void check_inputs(const ReadEntry& one, const std::vector<ReadEntry>& entries, c
   }
   if (!source && entry.inputs.empty()) {
     mistakes.push_back(mistake(one.at, fmt::format("found no inputs at '{}'", entry.name), "inputs: [name of another stage]"));
+  } else if (!source && (entry.inputs.size() < entry.spec->min_inputs || entry.inputs.size() > entry.spec->max_inputs)) {
+    mistakes.push_back(mistake(one.inputs_at, fmt::format("found {} inputs at '{}' ({})", entry.inputs.size(), entry.name, entry.stage),
+                               fmt::format("{} to {}", entry.spec->min_inputs, entry.spec->max_inputs)));
   }
   std::set<std::string_view> seen;
   for (const auto& input : entry.inputs) {
     if (!seen.insert(input).second) mistakes.push_back(mistake(one.inputs_at, fmt::format("found input '{}' twice", input), "it once"));
-    if (std::ranges::find(names, input) == names.end()) {
-      mistakes.push_back(mistake(one.inputs_at, fmt::format("found unknown input '{}'{}", input, did_you_mean(input, names)),
-                                 fmt::format("one of {}", fmt::join(names, ", "))));
-      continue;
-    }
-    const ReadEntry* from = find_entry(entries, input);  // null when that entry has a mistake of its own
-    if (from != nullptr && from->entry.spec->kind == StageKind::kSink) {
-      mistakes.push_back(mistake(one.inputs_at,
-                                 fmt::format("found input '{}', which is a sink ({}) and gives nothing", input, from->entry.stage),
-                                 "a source or a stage"));
-    }
+    check_input(one, input, entries, names, mistakes);
   }
 }
+
+/// "split" of "split.rest"
+std::string_view stage_of(std::string_view input) { return input.substr(0, input.find('.')); }
 
 void check_readers(const std::vector<ReadEntry>& entries, Mistakes& mistakes) {
   for (const auto& one : entries) {
     if (one.entry.spec->kind == StageKind::kSink) continue;
-    const bool read = std::ranges::any_of(
-        entries, [&](const auto& other) { return std::ranges::find(other.entry.inputs, one.entry.name) != other.entry.inputs.end(); });
+    const bool read = std::ranges::any_of(entries, [&](const auto& other) {
+      return std::ranges::find(other.entry.inputs, one.entry.name, stage_of) != other.entry.inputs.end();
+    });
     if (!read)
       mistakes.push_back(
           mistake(one.at, fmt::format("found nothing that reads from '{}'", one.entry.name), "a stage or a sink with it in its inputs"));
@@ -152,7 +229,7 @@ void check_cycles(const std::vector<ReadEntry>& entries, Mistakes& mistakes) {
   for (const auto& one : entries) left.push_back(&one);
   for (bool moved = true; moved;) {
     moved = std::erase_if(left, [&](const ReadEntry* one) {
-              const bool ready = std::ranges::all_of(one->entry.inputs, [&](const auto& input) { return done.contains(input); });
+              const bool ready = std::ranges::all_of(one->entry.inputs, [&](const auto& input) { return done.contains(stage_of(input)); });
               if (ready) done.insert(one->entry.name);
               return ready;
             }) > 0;
@@ -162,8 +239,8 @@ void check_cycles(const std::vector<ReadEntry>& entries, Mistakes& mistakes) {
   std::vector<const ReadEntry*> path{left.front()};
   while (true) {
     const auto& inputs = path.back()->entry.inputs;
-    const auto next =
-        std::ranges::find_if(left, [&](const ReadEntry* one) { return std::ranges::find(inputs, one->entry.name) != inputs.end(); });
+    const auto next = std::ranges::find_if(
+        left, [&](const ReadEntry* one) { return std::ranges::find(inputs, one->entry.name, stage_of) != inputs.end(); });
     if (next == left.end()) return;  // an unknown input, told already
     const auto again = std::ranges::find(path, *next);
     if (again == path.end()) {
@@ -191,7 +268,53 @@ std::vector<std::string> names_of(const std::vector<ConfigObject>& items, Mistak
   return names;
 }
 
+/// Names to indices, and an order in which each stage comes after those it reads from.
+void resolve(StreamSpec& spec) {
+  std::vector<bool> done(spec.stages.size(), false);
+  for (auto& entry : spec.stages) {
+    for (std::size_t i = 0; i < entry.links.size(); ++i) {
+      const std::string_view input = entry.inputs[i];
+      const auto from = std::ranges::find(spec.stages, stage_of(input), [](const auto& other) { return std::string_view(other.name); });
+      entry.links[i].from = static_cast<std::size_t>(from - spec.stages.begin());
+      const auto dot = input.find('.');
+      if (dot == std::string_view::npos) continue;
+      entry.links[i].port =
+          static_cast<std::size_t>(std::ranges::find(from->spec->outputs, input.substr(dot + 1)) - from->spec->outputs.begin());
+    }
+  }
+  while (spec.order.size() < spec.stages.size()) {
+    for (std::size_t i = 0; i < spec.stages.size(); ++i) {
+      if (done[i] || !std::ranges::all_of(spec.stages[i].links, [&](const auto& link) { return done[link.from]; })) continue;
+      done[i] = true;
+      spec.order.push_back(i);
+    }
+  }
+}
+
 }  // namespace
+
+Result<std::vector<std::vector<Schema>>> bind_stages(const StreamSpec& spec) {
+  std::vector<std::vector<Schema>> schemas(spec.stages.size());
+  Mistakes mistakes;
+  for (const std::size_t index : spec.order) {
+    const auto& entry = spec.stages[index];
+    std::vector<Schema> inputs;
+    bool known = true;
+    for (const auto& link : entry.links) {
+      known = known && !schemas[link.from].empty();
+      if (known) inputs.push_back(schemas[link.from][link.port]);
+    }
+    if (!known) continue;  // behind a mistake: it would only be told again
+    auto bound = bind_stage(entry, inputs);
+    if (bound) {
+      schemas[index] = std::move(*bound);
+    } else {
+      mistakes.push_back(bound.error().in(fmt::format("stage '{}'", entry.name)).message);
+    }
+  }
+  if (!mistakes.empty()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}", fmt::join(mistakes, "\n")));
+  return schemas;
+}
 
 Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const StageSpec* const> table) {
   MORU_ASSIGN_OR_RETURN(const auto declared, read_declared(document, "Stream"));
@@ -222,8 +345,10 @@ Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const Sta
     mistakes.push_back(mistake(*stages, "found no source", "one at least"));
   }
   if (!mistakes.empty()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}", fmt::join(mistakes, "\n")));
-  StreamSpec spec{.name = declared.name, .stages = {}};
+  StreamSpec spec{.name = declared.name, .stages = {}, .order = {}};
   for (auto& one : entries) spec.stages.push_back(std::move(one.entry));
+  resolve(spec);
+  MORU_RETURN_IF_ERROR(bind_stages(spec));
   return spec;
 }
 

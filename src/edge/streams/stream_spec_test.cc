@@ -21,7 +21,7 @@ class NoSource final : public SourceStage {
 class NoStage final : public Stage {
  public:
   Status open(const StageContext&) override { return {}; }
-  Status process(Item, Output&) override { return {}; }
+  Status process(Item&&, Output&) override { return {}; }
 };
 
 Result<std::unique_ptr<SourceStage>> make_source(const ConfigObject& object) {
@@ -39,7 +39,8 @@ Result<std::unique_ptr<Stage>> make_stage(const ConfigObject& object) {
 }
 
 const StageSpec kCamera{.name = "camera", .kind = StageKind::kSource, .doc = "", .example = "", .create_source = make_source};
-const StageSpec kFilter{.name = "filter", .kind = StageKind::kStage, .doc = "", .example = "", .create = make_stage};
+constexpr std::array<std::string_view, 2> kPorts = {"out", "rest"};
+const StageSpec kFilter{.name = "filter", .kind = StageKind::kStage, .doc = "", .example = "", .create = make_stage, .outputs = kPorts};
 const StageSpec kStore{.name = "store", .kind = StageKind::kSink, .doc = "", .example = "", .create = make_stage};
 constexpr std::array<const StageSpec*, 3> kTable = {&kCamera, &kFilter, &kStore};
 
@@ -66,11 +67,77 @@ TEST(StreamFile, IsReadWithItsDefaults) {
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->name, "line");
   ASSERT_EQ(spec->stages.size(), 3U);
-  EXPECT_EQ(spec->stages[1].queue, 8);
-  EXPECT_EQ(spec->stages[1].overflow, OverflowPolicy::kDropOldest);
-  EXPECT_EQ(spec->stages[2].queue, 64);
-  EXPECT_EQ(spec->stages[2].overflow, OverflowPolicy::kBlock);
+  EXPECT_EQ(spec->stages[1].links[0].queue, 8U);
+  EXPECT_EQ(spec->stages[1].links[0].overflow, OverflowPolicy::kDropOldest);
+  EXPECT_FALSE(spec->stages[2].links[0].queue);
+  EXPECT_EQ(spec->stages[2].links[1].from, 0U);
+  EXPECT_EQ(spec->stages[2].links[1].overflow, OverflowPolicy::kBlock);
   EXPECT_THAT(spec->stages[2].inputs, ::testing::ElementsAre("mid", "in"));
+}
+
+TEST(StreamFile, EachInputMayHaveAQueueOfItsOwn) {
+  const auto spec = read(
+      "    - {name: a, stage: camera, lateness_ms: 20}\n"
+      "    - {name: b, stage: camera}\n"
+      "    - {name: out, stage: store, overflow: drop_oldest, inputs: [{from: a, queue: 9, overflow: sample}, b]}\n");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->stages[0].lateness, 20 * kMillisecond);
+  EXPECT_EQ(spec->stages[2].links[0].queue, 9U);
+  EXPECT_EQ(spec->stages[2].links[0].overflow, OverflowPolicy::kSample);
+  EXPECT_EQ(spec->stages[2].links[1].queue, 64U);
+  EXPECT_EQ(spec->stages[2].links[1].overflow, OverflowPolicy::kDropOldest);
+  EXPECT_THAT(mistake_in("    - {name: a, stage: camera}\n    - {name: out, stage: store, inputs: [{from: a, quue: 9}]}\n"),
+              AllOf(HasSubstr("line.yaml:7"), HasSubstr("did you mean 'queue'")));
+  EXPECT_THAT(mistake_in("    - {name: a, stage: camera}\n    - {name: out, stage: store, inputs: a}\n"),
+              HasSubstr("expected a list of names"));
+  EXPECT_THAT(mistake_in("    - {name: a, stage: camera}\n    - {name: out, stage: store, lateness_ms: 5, inputs: [a]}\n"),
+              HasSubstr("expected it at a source only"));
+}
+
+TEST(StreamFile, TypesUnitsAndFieldsAreCheckedAlongTheLinks) {
+  const auto mistakes = [](std::string_view stages) {
+    const auto text = fmt::format("apiVersion: moru.dev/v1\nkind: Stream\nmetadata: {{name: line}}\nspec:\n  stages:\n{}", stages);
+    const auto spec = read_stream(*ConfigObject::parse(text, "line.yaml"));
+    return spec ? std::string("no mistake found") : spec.error().message;
+  };
+  const std::string head =
+      "    - {name: in, stage: synthetic, options: {unit: degC}}\n"
+      "    - {name: mid, stage: map, inputs: [in], options: {set: {hot: value > 30}}}\n";
+  EXPECT_EQ(mistakes(head + "    - {name: out, stage: write_json, inputs: [mid], options: {path: x, fields: [hot, device]}}\n"),
+            "no mistake found");
+  EXPECT_THAT(mistakes(head + "    - {name: out, stage: write_json, inputs: [mid], options: {path: x, fields: [hto]}}\n"),
+              AllOf(HasSubstr("stage 'out': line.yaml:8"), HasSubstr("no field 'hto' in the items (did you mean 'hot'?)")));
+  EXPECT_THAT(mistakes(head + "    - {name: out, stage: write_json, inputs: [mid, in], options: {path: x, fields: [hot]}}\n"),
+              HasSubstr("no mistake"))
+      << "one input may lack it";
+  EXPECT_THAT(mistakes("    - {name: camera, stage: idx_replay, options: {folder: x}}\n"
+                       "    - {name: tensor, stage: image_to_tensor, inputs: [camera], options: {input: truth}}\n"
+                       "    - {name: out, stage: \"null\", inputs: [tensor]}\n"),
+              HasSubstr("found field 'truth' of type int64, expected tensor"));
+  EXPECT_THAT(mistakes("    - {name: camera, stage: idx_replay, options: {folder: x}}\n"
+                       "    - {name: one, stage: image_to_tensor, inputs: [camera]}\n"
+                       "    - {name: two, stage: image_to_tensor, inputs: [one], options: {input: tensor}}\n"
+                       "    - {name: out, stage: \"null\", inputs: [two]}\n"),
+              HasSubstr("found field 'tensor' of type tensor float32 [1, 1, -1, -1], expected tensor uint8 [H, W]"));
+}
+
+TEST(StreamFile, NamesTheNearestOutputPort) {
+  const auto spec = read(
+      "    - {name: in, stage: camera}\n    - {name: mid, stage: filter, inputs: [in]}\n"
+      "    - {name: out, stage: store, inputs: [mid.rest]}\n    - {name: more, stage: store, inputs: [mid]}\n");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->stages[2].links[0].port, 1U);
+  EXPECT_EQ(spec->stages[3].links[0].port, 0U);
+  EXPECT_THAT(mistake_in("    - {name: in, stage: camera}\n    - {name: mid, stage: filter, inputs: [in]}\n"
+                         "    - {name: out, stage: store, inputs: [mid.rst]}\n"),
+              AllOf(HasSubstr("line.yaml:8"), HasSubstr("has no output 'rst' (did you mean 'rest'?)")));
+}
+
+TEST(StreamFile, ComesInAnOrderThatFollowsTheItems) {
+  const auto spec = read(
+      "    - {name: out, stage: store, inputs: [mid]}\n    - {name: mid, stage: filter, inputs: [in]}\n    - {name: in, stage: camera}\n");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_THAT(spec->order, ::testing::ElementsAre(2, 1, 0));
 }
 
 TEST(StreamFile, NamesTheNearestStageAndTheLine) {

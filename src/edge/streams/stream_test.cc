@@ -48,13 +48,24 @@ class Probe final : public Resource {
     return changed_.wait(lock, stop, [&] { return open_; });
   }
   std::atomic<int> source_failures{0};  // how many calls of produce() fail from now on
+  std::atomic<int> losses{0};           // how many items the broker fails at
   std::atomic<bool> close_fails{false};
+  std::atomic<bool> corrupt{false};
+  void time(TimeNs time) {
+    const std::lock_guard lock(mutex_);
+    times_.push_back(time);
+  }
+  std::vector<TimeNs> times() const {
+    const std::lock_guard lock(mutex_);
+    return times_;
+  }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::uint64_t> collected_;
   std::vector<TimeNs> opened_at_;
+  std::vector<TimeNs> times_;
   bool open_ = true;
 };
 
@@ -63,7 +74,7 @@ class Numbers final : public SourceStage {
   explicit Numbers(std::uint64_t items) : end_(items) {}
   Status open(const StageContext& context) override {
     probe_ = context.resource<Probe>("probe");
-    probe_->opened(context.clock->steady_now());
+    if (probe_) probe_->opened(context.clock->steady_now());
     return {};
   }
   Result<bool> produce(Output& output) override {
@@ -71,6 +82,7 @@ class Numbers final : public SourceStage {
       --probe_->source_failures;
       return fail(ErrorCode::kUnavailable, "the camera does not answer");
     }
+    if (probe_->corrupt) return fail(ErrorCode::kCorrupt, "the file is damaged");
     if (next_ >= end_) return false;
     Item item;
     item.sequence = ++next_;
@@ -86,10 +98,31 @@ class Numbers final : public SourceStage {
   std::atomic<std::uint64_t> end_;
 };
 
+/// Seven items a call, one a millisecond of event time.
+class Ticks final : public SourceStage {
+ public:
+  explicit Ticks(std::uint64_t items) : end_(items) {}
+  Status open(const StageContext&) override { return {}; }
+  Result<bool> produce(Output& output) override {
+    for (int i = 0; i < 7 && next_ < end_; ++i) {
+      Item item;
+      item.sequence = ++next_;
+      item.event_time = static_cast<TimeNs>(next_) * kMillisecond;
+      output.emit(std::move(item));
+    }
+    return next_ < end_;
+  }
+  void drain_at(std::uint64_t items) override { end_ = items; }
+
+ private:
+  std::uint64_t next_ = 0;
+  std::atomic<std::uint64_t> end_;
+};
+
 class Pass : public Stage {
  public:
   Status open(const StageContext&) override { return {}; }
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     output.emit(std::move(item));
     return {};
   }
@@ -99,7 +132,7 @@ class Pass : public Stage {
 class Picky final : public Stage {
  public:
   Status open(const StageContext&) override { return {}; }
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     if (item.sequence % 3 == 0) return fail(ErrorCode::kCorrupt, fmt::format("item {} is bad", item.sequence));
     if (item.sequence % 5 == 0) {
       output.drop("filtered");
@@ -108,6 +141,45 @@ class Picky final : public Stage {
     output.emit(std::move(item));
     return {};
   }
+};
+
+/// Notes how time goes on.
+class Times final : public Stage {
+ public:
+  Status open(const StageContext& context) override {
+    probe_ = context.resource<Probe>("probe");
+    return {};
+  }
+  Status process(Item&& item, Output& output) override {
+    output.emit(std::move(item));
+    return {};
+  }
+  void watermark(TimeNs time, Output&) override { probe_->time(time); }
+
+ private:
+  std::shared_ptr<Probe> probe_;
+};
+
+/// Loses its connection at the first items.
+class Broker final : public Stage {
+ public:
+  Status open(const StageContext& context) override {
+    probe_ = context.resource<Probe>("probe");
+    probe_->opened(context.clock->steady_now());
+    lost_ = false;
+    return {};
+  }
+  Status process(Item&&, Output&) override {
+    if (probe_->losses == 0) return {};
+    --probe_->losses;
+    lost_ = true;
+    return fail(ErrorCode::kUnavailable, "no broker");
+  }
+  bool lost() const override { return lost_; }
+
+ private:
+  std::shared_ptr<Probe> probe_;
+  bool lost_ = false;
 };
 
 /// Waits for the probe's gate before the first item (`early`), or at each.
@@ -121,7 +193,7 @@ class Gate final : public Stage {
     return {};
   }
   Status prepare() override { return early_ ? wait() : Status(); }
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     MORU_RETURN_IF_ERROR(wait());
     output.emit(std::move(item));
     return {};
@@ -148,7 +220,7 @@ class Collect final : public Stage {
     probe_ = context.resource<Probe>("probe");
     return {};
   }
-  Status process(Item item, Output&) override {
+  Status process(Item&& item, Output&) override {
     probe_->collect(item.sequence);
     return {};
   }
@@ -168,6 +240,13 @@ Result<std::unique_ptr<SourceStage>> make_numbers(const ConfigObject& object) {
   MORU_RETURN_IF_ERROR(reader.finish());
   return std::make_unique<Numbers>(static_cast<std::uint64_t>(items));
 }
+Result<std::unique_ptr<SourceStage>> make_ticks(const ConfigObject& object) {
+  std::int64_t items = 0;
+  ConfigReader reader(object);
+  reader.required("items", &items);
+  MORU_RETURN_IF_ERROR(reader.finish());
+  return std::make_unique<Ticks>(static_cast<std::uint64_t>(items));
+}
 template <class T>
 Result<std::unique_ptr<Stage>> make(const ConfigObject&) {
   return std::make_unique<T>();
@@ -179,7 +258,11 @@ const StageSpec kPass{.name = "pass", .kind = StageKind::kStage, .doc = "", .exa
 const StageSpec kPicky{.name = "picky", .kind = StageKind::kStage, .doc = "", .example = "", .create = make<Picky>};
 const StageSpec kGate{.name = "gate", .kind = StageKind::kStage, .doc = "", .example = "", .create = make_gate};
 const StageSpec kCollect{.name = "collect", .kind = StageKind::kSink, .doc = "", .example = "", .create = make<Collect>};
-constexpr std::array<const StageSpec*, 5> kTable = {&kNumbers, &kPass, &kPicky, &kGate, &kCollect};
+const StageSpec kTicks{.name = "ticks", .kind = StageKind::kSource, .doc = "", .example = "", .create_source = make_ticks};
+const StageSpec kLight{.name = "light", .kind = StageKind::kStage, .doc = "", .example = "", .create = make<Pass>, .light = true};
+const StageSpec kTimes{.name = "times", .kind = StageKind::kStage, .doc = "", .example = "", .create = make<Times>, .timed = true};
+const StageSpec kBroker{.name = "broker", .kind = StageKind::kSink, .doc = "", .example = "", .create = make<Broker>};
+constexpr std::array<const StageSpec*, 9> kTable = {&kNumbers, &kPass, &kPicky, &kGate, &kCollect, &kTicks, &kLight, &kTimes, &kBroker};
 
 class StreamTest : public ::testing::Test {
  protected:
@@ -402,15 +485,117 @@ TEST_F(StreamTest, AFailedSourceIsOpenedAgainAfterAPauseThatGrows) {
   EXPECT_EQ(probe_->collected().size(), 10U);
 }
 
-TEST_F(StreamTest, ASourceThatGoesOnFailingFailsTheStream) {
+TEST_F(StreamTest, ASourceThatGoesOnFailingIsStaleAndTriedAgainForEver) {
   FakeClock clock;
-  probe_->source_failures = 1000;
+  probe_->source_failures = 50;
   const auto stream = start(
       "    - {name: in, stage: numbers, options: {items: 10}}\n"
-      "    - {name: out, stage: collect, inputs: [in]}\n",
+      "    - {name: other, stage: numbers, options: {items: 0}}\n"
+      "    - {name: out, stage: collect, inputs: [in, other]}\n",
       &clock);
-  while (!stream->finished()) clock.advance(kSecond);
-  EXPECT_THAT(stream->state().state, StartsWith("failed: in: the camera does not answer, 6 times in a row"));
+  wait_for([&] { return !counts(stream->state(), "in").stale.empty() || probe_->source_failures < 50; });
+  bool seen_stale = false;
+  while (!stream->finished()) {
+    seen_stale = seen_stale || stream->state().state == "stale: in: the camera does not answer";
+    clock.advance(kSecond);
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(seen_stale);
+  EXPECT_EQ(stream->state().state, "finished");
+  EXPECT_EQ(counts(stream->state(), "in").stale, "");
+  EXPECT_EQ(probe_->collected().size(), 10U);
+}
+
+TEST_F(StreamTest, ASourceThatCannotBeMendedEndsAndTheOthersGoOn) {
+  probe_->corrupt = true;
+  const auto stream = start(
+      "    - {name: bad, stage: numbers, options: {items: 10}}\n"
+      "    - {name: good, stage: ticks, options: {items: 1000}}\n"
+      "    - {name: out, stage: collect, inputs: [bad, good]}\n");
+  wait_until_finished(*stream);
+  const auto state = stream->state();
+  EXPECT_EQ(state.state, "failed: bad: the file is damaged");
+  EXPECT_EQ(probe_->collected().size(), 1000U);
+  expect_balanced(state);
+}
+
+TEST_F(StreamTest, ALostSinkIsOpenedAgainAndItsItemsWaitInFrontOfIt) {
+  FakeClock clock;
+  probe_->losses = 3;
+  const auto stream = start(
+      "    - {name: in, stage: ticks, options: {items: 100}}\n"
+      "    - {name: out, stage: broker, inputs: [in]}\n"
+      "    - {name: other, stage: collect, inputs: [in]}\n",
+      &clock);
+  while (!stream->finished()) {
+    expect_balanced(stream->state());
+    clock.advance(10 * kMillisecond);
+    std::this_thread::yield();
+  }
+  const auto state = stream->state();
+  const auto& row = counts(state, "out");
+  EXPECT_EQ(row.used, 97U);
+  EXPECT_THAT(row.dropped, ElementsAre(Pair("error: " + std::string(to_string(ErrorCode::kUnavailable)), 3U)));
+  EXPECT_EQ(row.stale, "");
+  EXPECT_EQ(probe_->opened_at().size(), 4U);
+  EXPECT_GE(probe_->opened_at()[2] - probe_->opened_at()[1], 200 * kMillisecond);
+  EXPECT_EQ(probe_->collected().size(), 100U);
+}
+
+TEST_F(StreamTest, LightStagesRunOnTheThreadOfTheirInputAndAreCountedAlike) {
+  const auto stream = start(
+      "    - {name: in, stage: ticks, options: {items: 3000}}\n"
+      "    - {name: a, stage: light, inputs: [in]}\n"
+      "    - {name: b, stage: light, inputs: [in]}\n"
+      "    - {name: both, stage: light, inputs: [a, b]}\n"
+      "    - {name: apart, stage: light, inputs: [{from: both, queue: 7}]}\n"
+      "    - {name: out, stage: collect, inputs: [apart]}\n");
+  while (!stream->finished()) {
+    const auto state = stream->state();
+    expect_balanced(state);
+    for (const auto& row : state.stages) EXPECT_TRUE(row.balanced()) << row.name;
+    EXPECT_EQ(counts(state, "in").emitted, link(state, "in->a").in);
+    EXPECT_EQ(counts(state, "both").consumed, link(state, "a->both").out + link(state, "b->both").out);
+    EXPECT_EQ(counts(state, "apart").consumed, link(state, "both->apart").out);
+  }
+  const auto state = stream->state();
+  EXPECT_EQ(counts(state, "both").consumed, 6000U);
+  EXPECT_EQ(probe_->collected().size(), 6000U);
+  EXPECT_EQ(link(state, "both->apart").out, 6000U);
+}
+
+TEST_F(StreamTest, WatermarksAreTheSlowestInputsAndEndsLetThemGo) {
+  const auto stream = start(
+      "    - {name: fast, stage: ticks, lateness_ms: 1, options: {items: 10}}\n"
+      "    - {name: slow, stage: ticks, options: {items: 5}}\n"
+      "    - {name: mid, stage: light, inputs: [fast]}\n"
+      "    - {name: times, stage: times, inputs: [mid, slow]}\n"
+      "    - {name: out, stage: collect, inputs: [times]}\n");
+  wait_until_finished(*stream);
+  const auto times = probe_->times();
+  ASSERT_FALSE(times.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(times));
+  EXPECT_EQ(times.back(), 9 * kMillisecond);  // of the one that is not slow any more: its 10 ms, less 1 ms
+}
+
+TEST_F(StreamTest, SampleThinsTheWholeQueue) {
+  probe_->set_gate(false);
+  const auto stream = start(
+      "    - {name: in, stage: ticks, options: {items: 1000}}\n"
+      "    - {name: gate, stage: gate, inputs: [in], queue: 16, overflow: sample}\n"
+      "    - {name: out, stage: collect, inputs: [gate]}\n");
+  wait_for([&] { return stream->state().items == 1000; });
+  probe_->set_gate(true);
+  wait_until_finished(*stream);
+  const auto collected = probe_->collected();
+  const auto state = stream->state();
+  expect_balanced(state);
+  ASSERT_EQ(link(state, "in->gate").dropped.size(), 1U);
+  EXPECT_EQ(link(state, "in->gate").dropped[0].first, "sampled");
+  ASSERT_GE(collected.size(), 8U);
+  EXPECT_LE(collected.size(), 17U);
+  // 64 apart, but for the one that the gate had taken before.
+  for (std::size_t i = 2; i < collected.size(); ++i) EXPECT_EQ(collected[i] - collected[i - 1], 64U);
 }
 
 TEST_F(StreamTest, AStageThatCannotBeClosedFailsTheStream) {
@@ -430,7 +615,6 @@ TEST_F(StreamTest, AStageThatCannotBeOpenedIsNamed) {
       "line.yaml");
   auto spec = read_stream(*document, kTable);
   ASSERT_TRUE(spec) << spec.error().message;
-  std::swap(spec->stages[0], spec->stages[1]);  // the gate is opened first: the others need the probe too
   const auto stream = Stream::start(std::move(*spec), {});
   ASSERT_FALSE(stream);
   EXPECT_EQ(stream.error().code, ErrorCode::kNotFound);

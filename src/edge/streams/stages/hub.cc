@@ -21,6 +21,7 @@ struct HubOptions {
   std::string alert = "alert";
   std::vector<std::string> fields;
   bool results = true;
+  std::string where;
 };
 
 /// Records are made durable by a thread of its own, in groups: an fsync takes longer than an item, and the line must not
@@ -28,6 +29,11 @@ struct HubOptions {
 class HubSink final : public Stage {
  public:
   explicit HubSink(HubOptions options) : options_(std::move(options)) {}
+
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    for (const auto& field : options_.fields) MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, field));
+    return std::vector<Schema>{};
+  }
 
   Status open(const StageContext& context) override {
     clock_ = context.clock;
@@ -43,7 +49,7 @@ class HubSink final : public Stage {
     return {};
   }
 
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     const auto* flag = item.get<std::int64_t>(options_.alert);
     const bool alert = flag != nullptr && *flag != 0;
     if (!alert && !options_.results) {
@@ -132,6 +138,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   reader.optional("fields", &options.fields);
   reader.optional("results", &options.results);
   MORU_RETURN_IF_ERROR(reader.finish());
+  options.where = object.where();
   return std::make_unique<HubSink>(std::move(options));
 }
 

@@ -90,6 +90,15 @@ class IdxReplay final : public SourceStage {
     end_ = options_.items == 0 ? std::numeric_limits<std::uint64_t>::max() : static_cast<std::uint64_t>(options_.items);
   }
 
+  Result<Schema> bind() override {
+    Schema schema;
+    schema.set({.name = "image", .type = FieldType::kTensor, .dtype = model::DType::kUInt8, .dims = std::vector<std::int64_t>{-1, -1}});
+    schema.set({.name = "order", .type = FieldType::kInt64});
+    schema.set({.name = "truth", .type = FieldType::kInt64});
+    schema.rate_hz = options_.rate_hz;
+    return schema;
+  }
+
   Status open(const StageContext& context) override {
     clock_ = context.clock;
     MORU_ASSIGN_OR_RETURN(replayed_, load(options_));

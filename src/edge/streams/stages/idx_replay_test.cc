@@ -120,7 +120,7 @@ TEST_F(IdxReplayTest, KeepsItsScheduleWithoutDrift) {
 }
 
 TEST_F(IdxReplayTest, EmitsAnItemOnlyWhenItIsDue) {
-  const auto source = open("rate_hz: 0.5");
+  const auto source = open("rate_hz: 0.5\nlate_ms: 1000000");  // the clock may run ahead of the thread below
   Caught caught;
   ASSERT_TRUE(*source->produce(caught));  // the first is due at once
   ASSERT_EQ(caught.items.size(), 1U);

@@ -16,11 +16,29 @@ struct TensorOptions {
   std::string output = "tensor";
   std::string model;
   Normalisation fixed;
+  std::string where;
 };
 
 class ImageToTensor final : public Stage {
  public:
   explicit ImageToTensor(TensorOptions options) : options_(std::move(options)) { use(options_.fixed); }
+
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    MORU_ASSIGN_OR_RETURN(const FieldSpec* image, inputs[0].need(options_.where, options_.input, FieldType::kTensor));
+    const bool known = image != nullptr && image->dims.has_value();
+    if ((known && image->dims->size() != 2) || (image != nullptr && image->dtype && *image->dtype != model::DType::kUInt8)) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found field '{}' of type {}, expected tensor uint8 [H, W]", options_.where,
+                                                           options_.input, to_string(*image)));
+    }
+    Schema schema = inputs[0];
+    const std::int64_t height = known ? (*image->dims)[0] : -1;
+    const std::int64_t width = known ? (*image->dims)[1] : -1;
+    schema.set({.name = options_.output,
+                .type = FieldType::kTensor,
+                .dtype = model::DType::kFloat32,
+                .dims = std::vector<std::int64_t>{1, 1, height, width}});
+    return std::vector<Schema>{std::move(schema)};
+  }
 
   Status open(const StageContext& context) override {
     stop_ = context.stop;
@@ -36,7 +54,7 @@ class ImageToTensor final : public Stage {
 
   Status prepare() override { return follow_card(); }
 
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     MORU_RETURN_IF_ERROR(follow_card());
     const auto* image = item.get<model::Tensor>(options_.input);
     if (image == nullptr || image->dtype() != model::DType::kUInt8 || image->rank() != 2) {
@@ -102,6 +120,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
         ErrorCode::kInvalidArgument,
         fmt::format("{}: found 'model' beside 'mean' or 'std', expected either the model card's figures or your own", object.where()));
   }
+  options.where = object.where();
   return std::make_unique<ImageToTensor>(std::move(options));
 }
 

@@ -210,11 +210,27 @@ struct InferOptions {
   std::string input = "tensor";
   std::string output = "probabilities";
   std::string reference;
+  std::string where;
 };
 
 class InferStage final : public Stage {
  public:
   explicit InferStage(InferOptions options) : options_(std::move(options)) {}
+
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.input, FieldType::kTensor));
+    Schema schema = inputs[0];
+    schema.set(
+        {.name = options_.output, .type = FieldType::kTensor, .dtype = model::DType::kFloat32, .dims = std::vector<std::int64_t>{-1}});
+    schema.set({.name = "class", .type = FieldType::kInt64});
+    schema.set({.name = "class_name", .type = FieldType::kText});
+    schema.set({.name = "release", .type = FieldType::kInt64});
+    if (!options_.reference.empty()) {
+      MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.reference, FieldType::kInt64));
+      schema.set({.name = options_.reference + "_name", .type = FieldType::kText});
+    }
+    return std::vector<Schema>{std::move(schema)};
+  }
 
   Status open(const StageContext& context) override {
     slot_ = context.resource<ModelSlot>("model/" + options_.model);
@@ -232,7 +248,7 @@ class InferStage final : public Stage {
     return {};
   }
 
-  Status process(Item item, Output& output) override {
+  Status process(Item&& item, Output& output) override {
     MORU_ASSIGN_OR_RETURN(const auto taken, wait_for_model());
     const auto* field = item.get<model::Tensor>(options_.input);
     if (field == nullptr)
@@ -322,6 +338,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   reader.optional("output", &options.output);
   reader.optional("reference", &options.reference);
   MORU_RETURN_IF_ERROR(reader.finish());
+  options.where = object.where();
   return std::make_unique<InferStage>(std::move(options));
 }
 

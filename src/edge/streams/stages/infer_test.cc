@@ -106,7 +106,7 @@ TEST_F(InferTest, AShadowRunsAfterTheItemWasPassedOnAndOnlyCounts) {
   class Order final : public Output {
    public:
     explicit Order(const int& runs) : runs_(runs) {}
-    void emit(Item item) override {
+    void emit(Item&& item) override {
       shadow_runs_before = runs_;
       release = *item.get<std::int64_t>("release");
     }

@@ -18,7 +18,13 @@ struct CloseFile {
 
 class WriteJson final : public Stage {
  public:
-  WriteJson(Path path, std::vector<std::string> fields) : path_(std::move(path)), fields_(std::move(fields)) {}
+  WriteJson(Path path, std::vector<std::string> fields, std::string where)
+      : path_(std::move(path)), fields_(std::move(fields)), where_(std::move(where)) {}
+
+  Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
+    for (const auto& field : fields_) MORU_RETURN_IF_ERROR(inputs[0].need(where_, field));
+    return std::vector<Schema>{};
+  }
 
   Status open(const StageContext& context) override {
     clock_ = context.clock;
@@ -27,7 +33,7 @@ class WriteJson final : public Stage {
     return {};
   }
 
-  Status process(Item item, Output&) override {
+  Status process(Item&& item, Output&) override {
     const std::string line = item_json(item, fields_, clock_->steady_now()).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     // Flushed at once: whoever follows the file sees each item as it comes.
     if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0)
@@ -43,6 +49,7 @@ class WriteJson final : public Stage {
  private:
   const Path path_;
   const std::vector<std::string> fields_;
+  const std::string where_;
   Clock* clock_ = nullptr;
   std::unique_ptr<std::FILE, CloseFile> file_;
 };
@@ -54,7 +61,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   reader.required("path", &path);
   reader.optional("fields", &fields);
   MORU_RETURN_IF_ERROR(reader.finish());
-  return std::make_unique<WriteJson>(path, std::move(fields));
+  return std::make_unique<WriteJson>(path, std::move(fields), object.where());
 }
 
 }  // namespace

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/streams/lane.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+
+namespace moru::edge {
+namespace {
+
+constexpr std::size_t kLightBatch = 256;  // elements that a light lane takes at once; what is taken is settled together
+
+/// Errors that may go away by themselves (core/result.h says which).
+bool worth_a_retry(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kIo || error.code == ErrorCode::kDeadlineExceeded ||
+         error.code == ErrorCode::kResourceExhausted;
+}
+
+}  // namespace
+
+void StreamShared::note_error(std::string message) {
+  const std::lock_guard lock(mutex);
+  last_error = std::move(message);
+}
+
+void StreamShared::note_failure(const std::string& message) {
+  {
+    const std::lock_guard lock(mutex);
+    last_error = message;
+    if (failure.empty()) failure = message;
+  }
+  MORU_LOG(kError, "stream failed", "stream", name, "error", message);
+}
+
+void StreamShared::fail_stream(const std::string& message) {
+  note_failure(message);
+  stop.request_stop();
+}
+
+void StreamShared::prepared() {
+  const std::lock_guard lock(mutex);
+  --unprepared;
+  changed.notify_all();
+}
+
+bool StreamShared::wait_until_prepared() {
+  const std::stop_callback wake(stop.get_token(), [this] {
+    const std::lock_guard lock(mutex);
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return unprepared == 0 || stop.stop_requested(); });
+  return !stop.stop_requested();
+}
+
+bool StreamShared::wait_until(TimeNs deadline) {
+  const std::stop_callback wake(stop.get_token(), [this] {
+    const std::lock_guard lock(mutex);
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested() && clock.steady_now() < deadline) clock.wait_until(lock, changed, deadline);
+  return !stop.stop_requested();
+}
+
+std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
+  std::vector<std::size_t> lanes(spec.stages.size());
+  std::size_t count = 0;
+  for (const std::size_t index : spec.order) {
+    const auto& entry = spec.stages[index];
+    const auto lane_of = [&](const StreamSpec::Link& link) { return lanes[link.from]; };
+    const bool joins = entry.spec->light && !entry.links.empty() && std::ranges::all_of(entry.links, [&](const auto& link) {
+                         return !link.queue && lane_of(link) == lane_of(entry.links.front());
+                       });
+    lanes[index] = joins ? lane_of(entry.links.front()) : count++;
+  }
+  return lanes;
+}
+
+Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Inbox::LinkOptions> links)
+    : shared_(shared), nodes_(std::move(nodes)) {
+  local_.clock = &shared.clock;
+  if (!head().is_source()) inbox_ = std::make_unique<Inbox>(std::move(links), mutex_);
+  for (StreamNode* node : nodes_) node->join_lane(local_);
+}
+
+void Lane::start() {
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), head().entry().name.substr(0, 15).c_str());
+    run();
+  });
+}
+
+void Lane::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Lane::abandon() {
+  shared_.prepared();
+  end();
+}
+
+void Lane::run() {
+  prepare();
+  has_source() ? run_source() : run_stages();
+  publish();
+  for (StreamNode* node : nodes_) {
+    if (node == &head() && has_source()) continue;  // closed where it ended
+    if (node->paused()) continue;                   // closed when it was lost
+    if (const auto status = node->close(); !status)
+      shared_.fail_stream(fmt::format("{}: close: {}", node->entry().name, status.error().message));
+  }
+  end();
+}
+
+/// A stage that cannot be prepared still takes its items, to drop them: nobody upstream may wait for ever.
+void Lane::prepare() {
+  for (StreamNode* node : nodes_) {
+    if (node->is_source()) continue;
+    const Status prepared = node->stage().prepare();
+    if (prepared) continue;
+    const bool stopped = prepared.error().code == ErrorCode::kCancelled;
+    node->set_refusal(stopped ? "stopped" : "not prepared");
+    if (!stopped) shared_.fail_stream(fmt::format("{}: {}", node->entry().name, prepared.error().message));
+  }
+  shared_.prepared();
+}
+
+/// Opens the source where it is closed, and lets it emit. `open` and `at_end` say how it is afterwards.
+Status Lane::produce(bool& open, bool& at_end) {
+  if (!open) MORU_RETURN_IF_ERROR(head().open(shared_.context));
+  open = true;
+  auto produced = head().source().produce(head());
+  if (!produced) return fail(produced.error());
+  at_end = !*produced;
+  return {};
+}
+
+/// Closes the source and waits. False when it is not worth another try, or the stream is to stop.
+bool Lane::pause_source(const Error& error, int failures) {
+  const auto message = fmt::format("{}: {}", head().entry().name, error.message);
+  if (const auto status = head().close(); !status)
+    MORU_LOG(kWarn, "source not closed", "stream", shared_.name, "error", status.error().message);
+  shared_.note_error(message);
+  if (!worth_a_retry(error)) {
+    shared_.note_failure(message);
+    return false;
+  }
+  if (failures == 1) MORU_LOG(kWarn, "source is stale", "stream", shared_.name, "error", message);
+  head().set_stale(message);
+  publish();
+  return shared_.wait_until(shared_.clock.steady_now() + restart_pause(failures));
+}
+
+void Lane::run_source() {
+  int failures = 0;
+  bool open = true;
+  bool at_end = false;
+  bool go_on = shared_.wait_until_prepared();
+  while (go_on && !at_end && !shared_.stop.stop_requested()) {
+    const std::uint64_t before = head().emitted();
+    const Status status = produce(open, at_end);
+    if (status && failures > 0) {
+      failures = 0;
+      head().set_stale({});
+    }
+    if (head().emitted() > before) failures = 0;
+    reopen_lost();
+    advance_time();
+    publish();
+    if (status) continue;
+    go_on = pause_source(status.error(), ++failures);
+    open = false;
+  }
+  if (!at_end) {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.stopped_early = true;
+  }
+  if (open) {
+    if (const auto status = head().close(); !status)
+      shared_.note_error(fmt::format("{}: close: {}", head().entry().name, status.error().message));
+  }
+  head().on_end(0);
+}
+
+void Lane::advance_time() {
+  StreamNode& source = head();
+  if (!source.timed) return;
+  auto time = source.source().watermark();
+  if (!time && source.emitted() > 0) time = source.latest() - source.entry().lateness;
+  if (time) source.on_watermark(0, *time);
+}
+
+void Lane::run_stages() {
+  const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
+  std::vector<Element> batch;
+  while (const auto taken = inbox_->take(batch, limit)) {
+    reopen_lost();
+    if (taken->ended) {
+      head().on_end(taken->link);
+    } else {
+      handle(taken->link, batch);
+    }
+    publish();
+  }
+}
+
+void Lane::handle(std::size_t link, std::vector<Element>& batch) {
+  for (Element& element : batch) {
+    // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
+    while (head().paused() && shared_.wait_until(head().reopen_at())) head().try_reopen(shared_.context);
+    if (element.is_watermark) {
+      head().on_watermark(link, element.item.event_time);
+    } else {
+      head().process(link, std::move(element.item));
+    }
+  }
+}
+
+void Lane::reopen_lost() {
+  for (StreamNode* node : nodes_) {
+    if (node != &head() && node->paused()) node->try_reopen(shared_.context);
+  }
+}
+
+/// Hands on what was emitted, and makes all counts visible together.
+void Lane::publish() {
+  for (StreamNode* node : nodes_) node->hand_on();
+  {
+    const std::lock_guard lock(mutex_);
+    if (inbox_) inbox_->settle();
+    for (StreamNode* node : nodes_) node->publish();
+  }
+  local_.now = 0;
+  if (!local_.ended.empty()) {
+    const TimeNs now = shared_.clock.steady_now();
+    for (const TimeNs emitted : local_.ended) shared_.latency.record(now - emitted);
+    local_.ended.clear();
+  }
+  if (!local_.error.empty()) shared_.note_error(std::exchange(local_.error, {}));
+}
+
+void Lane::end() {
+  for (const StreamNode* node : nodes_) node->close_targets();
+  const std::lock_guard lock(shared_.mutex);
+  --shared_.running;
+  if (has_source()) --shared_.running_sources;
+}
+
+void Lane::add_rows(std::vector<wire::LinkLedger>& links, std::vector<StageCounts>& stages) const {
+  const std::lock_guard lock(mutex_);
+  if (inbox_) inbox_->add_ledger(links);
+  for (const StreamNode* node : nodes_) {
+    const auto& counts = node->published();
+    for (std::size_t i = 0; i < node->targets().size(); ++i) {
+      if (node->targets()[i].inbox != nullptr) continue;
+      const std::uint64_t passed = i < counts.passed.size() ? counts.passed[i] : 0;
+      wire::LinkLedger row;
+      row.link = node->targets()[i].name;
+      row.in = passed;
+      row.out = passed;
+      links.push_back(std::move(row));
+    }
+    auto& row = stages.emplace_back(StageCounts{.name = node->entry().name,
+                                                .consumed = counts.consumed,
+                                                .emitted = counts.emitted,
+                                                .used = counts.used,
+                                                .held = counts.held,
+                                                .dropped = counts.dropped,
+                                                .stale = counts.stale,
+                                                .holds = node->entry().spec->holds || node->is_sink()});
+    std::ranges::sort(row.dropped);
+  }
+}
+
+}  // namespace moru::edge
