@@ -16,6 +16,8 @@ using model::DType;
 using model::Tensor;
 
 constexpr std::int64_t kFiller = -1;
+/// So many are moved sooner than a function is called.
+constexpr std::int64_t kFewElements = 4;
 
 /// Elements that lie side by side on both sides; from is kFiller for such as are filled.
 struct Run {
@@ -35,8 +37,8 @@ class MovementStep final : public Step {
     for (const Run& run : runs_) {
       if (run.from == kFiller) {
         std::fill_n(y + run.to, run.count, filler_);
-      } else if (run.count == 1) {
-        y[run.to] = x[run.from];
+      } else if (run.count <= kFewElements) {
+        for (std::int64_t i = 0; i < run.count; ++i) y[run.to + i] = x[run.from + i];
       } else {
         std::memcpy(y + run.to, x + run.from, static_cast<std::size_t>(run.count) * sizeof(T));
       }
