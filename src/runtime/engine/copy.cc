@@ -99,6 +99,25 @@ class CopyStep final : public SplitStep {
   std::int64_t block_;
 };
 
+class InterleaveStep final : public Step {
+ public:
+  InterleaveStep(BufferId from, BufferId to, const Planes& planes, const kernels::Kernels& kernels)
+      : from_(from), to_(to), planes_(planes), kernel_(kernels.elementwise->interleave_f32) {}
+
+  void run(const Frame& frame) const noexcept override {
+    const std::size_t size = planes_.places * static_cast<std::size_t>(planes_.channels);
+    for (std::size_t n = 0; n < planes_.batch; ++n) {
+      kernel_(frame.at<const float>(from_) + n * size, planes_.places, planes_.channels, frame.at<float>(to_) + n * size);
+    }
+  }
+
+ private:
+  BufferId from_;
+  BufferId to_;
+  Planes planes_;
+  void (*kernel_)(const float* x, std::size_t count, int channels, float* y);
+};
+
 }  // namespace
 
 model::Dims dense_strides(std::span<const std::int64_t> dims) {
@@ -114,6 +133,10 @@ std::unique_ptr<Step> make_copy(BufferId from, BufferId to, const Copy& copy, st
     case 4: return std::make_unique<CopyStep<std::uint32_t>>(from, to, copy);
     default: return std::make_unique<CopyStep<std::uint64_t>>(from, to, copy);
   }
+}
+
+std::unique_ptr<Step> make_interleave(BufferId from, BufferId to, const Planes& planes, const kernels::Kernels& kernels) {
+  return std::make_unique<InterleaveStep>(from, to, planes, kernels);
 }
 
 }  // namespace moru::runtime::engine

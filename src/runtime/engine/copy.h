@@ -8,6 +8,7 @@
 
 #include "model/tensor/tensor.h"
 #include "runtime/engine/step.h"
+#include "runtime/kernels/kernels.h"
 
 namespace moru::runtime::engine {
 
@@ -25,5 +26,14 @@ model::Dims dense_strides(std::span<const std::int64_t> dims);
 
 /// element_bytes is 1, 2, 4 or 8. The buffers do not overlap.
 std::unique_ptr<Step> make_copy(BufferId from, BufferId to, const Copy& copy, std::size_t element_bytes);
+
+/// Images of 2 to 4 planes of floats, one behind the other.
+struct Planes {
+  std::size_t batch = 0;
+  int channels = 0;
+  std::size_t places = 0;
+};
+/// To channels last.
+std::unique_ptr<Step> make_interleave(BufferId from, BufferId to, const Planes& planes, const kernels::Kernels& kernels);
 
 }  // namespace moru::runtime::engine

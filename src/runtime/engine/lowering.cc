@@ -100,9 +100,17 @@ Status Lowering::import_inputs() {
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
     const ValueId id = graph_.inputs[i];
     current_ = fmt::format("input '{}'", graph_.value(id).name);
-    MORU_ASSIGN_OR_RETURN_IN(current_, const Stored stored, output(id, Layout::kPlain));
+    const bool convolved = goes_into_convolutions(id);
+    MORU_ASSIGN_OR_RETURN_IN(current_, const Stored stored, output(id, convolved ? Layout::kChannelsLast : Layout::kPlain));
     const std::size_t bytes = stored.count() * stored.element_bytes();
     const BufferId port = new_buffer({.kind = Buffer::Kind::kInput, .bytes = bytes, .port = static_cast<int>(i)}, bytes);
+    if (stored.layout == Layout::kChannelsLast && stored.dims[1] > 1) {
+      Stored plain = stored;
+      plain.buffer = port;
+      plain.layout = Layout::kPlain;
+      add_layout("input", plain, stored);
+      continue;
+    }
     add_move("input", make_border(port, stored.buffer, bytes, stored.dtype == DType::kInt8, kernels()), port, stored.buffer);
   }
   return {};
@@ -216,7 +224,8 @@ void Lowering::take_on(const Node& node) {
   work_.ops += fmt::format("{}{}{}", node.domain, node.domain.empty() ? "" : ".", node.op);
   const std::int64_t macs = model::macs_of(graph_, node).value_or(0);
   work_.macs += macs;
-  if (macs > 0) work_.on_levels = graph_.value(node.inputs.front()).type.dtype != DType::kFloat32;
+  const auto is_float = [&](ValueId id) { return id == model::kNoValue || graph_.value(id).type.dtype == DType::kFloat32; };
+  if (macs > 0) work_.on_levels = !std::ranges::all_of(node.inputs, is_float);
 }
 
 void Lowering::add_step(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, StepWork work) {
@@ -342,11 +351,30 @@ Result<Stored> Lowering::moved(const Stored& from, Layout layout) {
   if (one_channel || one_place) return to;
   const std::size_t bytes = to.count() * to.element_bytes();
   to.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes + kernels::kSlack}, bytes);
+  add_layout("layout", from, to);
+  return to;
+}
+
+void Lowering::add_layout(std::string_view what, const Stored& from, const Stored& to) {
+  constexpr std::int64_t kMostPlanes = 4;
+  const std::int64_t channels = from.dims[1];
+  if (to.layout == Layout::kChannelsLast && !from.is_levels() && from.count() > 0 && channels > 1 && channels <= kMostPlanes) {
+    const auto batch = static_cast<std::size_t>(from.dims[0]);
+    const Planes planes{batch, static_cast<int>(channels), from.count() / (batch * static_cast<std::size_t>(channels))};
+    return add_move(what, make_interleave(from.buffer, to.buffer, planes, kernels()), from.buffer, to.buffer);
+  }
   // Axes in the order of the destination.
   Copy copy{.dims = to.physical_dims(), .from_strides = logical_strides(from), .to_strides = dense_strides(to.physical_dims())};
-  if (layout == Layout::kChannelsLast) std::rotate(copy.from_strides.begin() + 1, copy.from_strides.begin() + 2, copy.from_strides.end());
-  add_move("layout", make_copy(from.buffer, to.buffer, copy, from.element_bytes()), from.buffer, to.buffer);
-  return to;
+  if (to.layout == Layout::kChannelsLast)
+    std::rotate(copy.from_strides.begin() + 1, copy.from_strides.begin() + 2, copy.from_strides.end());
+  add_move(what, make_copy(from.buffer, to.buffer, copy, from.element_bytes()), from.buffer, to.buffer);
+}
+
+bool Lowering::goes_into_convolutions(ValueId value) const {
+  const auto& users = consumers_[static_cast<std::size_t>(value)];
+  const auto& type = graph_.value(value).type;
+  return type.dtype == DType::kFloat32 && type.shape && type.shape->size() > 2 && !users.empty() &&
+         std::ranges::all_of(users, [&](std::int32_t user) { return is_op(graph_.nodes()[static_cast<std::size_t>(user)], "Conv"); });
 }
 
 BufferId Lowering::new_buffer(Buffer buffer, std::size_t value_bytes) {

@@ -110,6 +110,10 @@ class Lowering {
   Result<Stored> stored_value(model::ValueId value);
   Result<Stored> stored_constant(model::ValueId value, const model::Tensor& tensor);
   Result<Stored> moved(const Stored& from, Layout layout);
+  /// A step that moves a value to where and as `to` says.
+  void add_layout(std::string_view what, const Stored& from, const Stored& to);
+  /// Floats that nothing else wants: their layout can be that of the convolutions at once.
+  bool goes_into_convolutions(model::ValueId value) const;
   void add_move(std::string_view what, std::unique_ptr<Step> step, BufferId from, BufferId to);
   void add_step(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, StepWork work);
   /// A value that no step has used before is written, the others are read.

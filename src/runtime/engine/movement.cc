@@ -18,6 +18,8 @@ using model::Tensor;
 constexpr std::int64_t kFiller = -1;
 /// Elements that are moved: each takes some bytes while the model is loaded, and a model says how many there are.
 constexpr std::size_t kMostElements = std::size_t{1} << 26U;
+/// So many are moved sooner than a function is called.
+constexpr std::int64_t kFewElements = 4;
 
 /// Elements that lie side by side on both sides; from is kFiller for such as are filled.
 struct Run {
@@ -39,8 +41,8 @@ class MovementStep final : public SplitStep {
     for (const Run& run : std::span(runs_).subspan(first, std::min(static_cast<std::size_t>(end) * kRuns, runs_.size()) - first)) {
       if (run.from == kFiller) {
         std::fill_n(y + run.to, run.count, filler_);
-      } else if (run.count == 1) {
-        y[run.to] = x[run.from];
+      } else if (run.count <= kFewElements) {
+        for (std::int64_t i = 0; i < run.count; ++i) y[run.to + i] = x[run.from + i];
       } else {
         std::memcpy(y + run.to, x + run.from, static_cast<std::size_t>(run.count) * sizeof(T));
       }

@@ -109,13 +109,27 @@ void quantize(const float* x, std::uint8_t* y, std::size_t count, float scale, f
   }
 }
 
+/// A constant number of channels, so that the compiler shuffles registers.
+template <std::size_t kChannels>
+void interleave(const float* __restrict x, std::size_t count, float* __restrict y) {
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t c = 0; c < kChannels; ++c) y[i * kChannels + c] = x[c * count + i];
+  }
+}
+
+void interleave_f32(const float* x, std::size_t count, int channels, float* y) {
+  if (channels == 2) return interleave<2>(x, count, y);
+  if (channels == 3) return interleave<3>(x, count, y);
+  interleave<4>(x, count, y);
+}
+
 void dequantize(const std::uint8_t* x, float* y, std::size_t count, float scale, std::int32_t zero) {
   for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<float>(x[i] - zero) * scale;
 }
 
 constexpr ElementwiseKernel kernel_for(Isa isa) {
   return {isa,    add_u8,  mul_u8,    table_u8,     flip_u8,   sum_rows_u8, sum_columns_u8, requantize,
-          max_u8, max_f32, clamp_f32, sum_rows_f32, scale_f32, quantize,    dequantize};
+          max_u8, max_f32, clamp_f32, sum_rows_f32, scale_f32, quantize,    interleave_f32, dequantize};
 }
 
 }  // namespace

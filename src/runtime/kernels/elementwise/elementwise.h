@@ -64,6 +64,8 @@ struct ElementwiseKernel {
   void (*scale_f32)(const float* x, float* y, std::size_t count, float factor, float low, float high);
   /// y = round(clamp(x / scale, low, high)) + zero; a NaN gives zero
   void (*quantize)(const float* x, std::uint8_t* y, std::size_t count, float scale, float low, float high, std::int32_t zero);
+  /// y[i, c] = x[c, i] of 2 to 4 channels
+  void (*interleave_f32)(const float* x, std::size_t count, int channels, float* y);
   /// y = float32(x - zero) * scale
   void (*dequantize)(const std::uint8_t* x, float* y, std::size_t count, float scale, std::int32_t zero);
 };
