@@ -26,8 +26,9 @@ void pack(const std::int8_t* w, int n, int k, int bits, std::byte* packed) {
   for (int first = 0; first < n; first += kLanes) {
     for (int i = 0; i < k; i += bits == 8 ? 1 : 2) {
       for (int o = first; o < first + kLanes; ++o) {
-        const int low = at(o, i);
-        *to++ = static_cast<std::uint8_t>(bits == 8 ? low : (low & 15) | (at(o, i + 1) & 15) << 4);
+        const auto low = static_cast<std::uint8_t>(at(o, i));
+        const auto high = static_cast<std::uint8_t>(at(o, i + 1));
+        *to++ = static_cast<std::uint8_t>(bits == 8 ? low : (low & 15U) | (high & 15U) << 4U);
       }
     }
   }
