@@ -38,7 +38,7 @@ void relax() noexcept {
 /// Turns of a loop that looks at an atomic and relaxes, in some 25 us: half of what is the most that may be spun, since clocks change
 /// their speed. Counted once, so that spinning needs no clock.
 int spins() {
-  static const int kSpins = [] {
+  static const int counted = [] {
     constexpr int kTurns = 1000;
     constexpr double kSpinNs = 25'000;
     double fastest = 1e9;
@@ -50,7 +50,7 @@ int spins() {
     }
     return static_cast<int>(std::clamp(kSpinNs * kTurns / std::max(fastest, 1.0), 10.0, 100'000.0));
   }();
-  return kSpins;
+  return counted;
 }
 
 // An offer: the number of the job in 32 bits, then the next part and the end of the range in 16 each.
