@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MEASUREMENTS = ROOT / "docs" / "measurements.md"
@@ -33,6 +34,8 @@ def replace_section(page, script, lines):
     """Puts the lines between the script's markers."""
     begin, end = markers(script)
     text = page.read_text()
+    if begin not in text or end not in text:
+        sys.exit(f"{page.name}: found no lines '{begin}' and '{end}', expected both")
     page.write_text(text[: text.index(begin)] + "\n".join([begin, "", *lines, "", end]) + text[text.index(end) + len(end) :])
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.machinery
-import importlib.util
 import pathlib
+import tempfile
 import unittest
 
 import fake_tree  # noqa: F401  puts scripts/ on the path
 from measure.layers import Apart, Layers, margin
+from measure.page import replace_section
 from measure.peers import same_choice
 
 TEXT = r"""graph "main" {
@@ -18,14 +18,6 @@ TEXT = r"""graph "main" {
   output y
 }
 """
-
-
-def program(name):
-    path = str(pathlib.Path(__file__).resolve().parent.parent / name)
-    spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, path))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class LayersOfAModel(unittest.TestCase):
@@ -71,14 +63,16 @@ class Figures(unittest.TestCase):
         self.assertEqual(margin([7, 7]), 0)
 
     def test_a_part_replaces_its_own_lines_only(self):
-        measure = program("measure_models")
-        page = "a\n<!-- begin: scripts/measure_models ops -->\nold\n<!-- end: scripts/measure_models ops -->\nz\n"
-        page += page.replace("ops", "peers")
-        new = measure.replaced(page, "ops", ["new", ""])
-        self.assertNotIn("old", new.split("begin: scripts/measure_models peers")[0])
-        self.assertIn("\nnew\n\n<!-- end: scripts/measure_models ops -->\nz\na\n<!-- begin: scripts/measure_models peers -->\nold\n", new)
-        with self.assertRaises(SystemExit):
-            measure.replaced(page, "layers", [])
+        text = "a\n<!-- begin: scripts/measure_models ops -->\nold\n<!-- end: scripts/measure_models ops -->\nz\n"
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "page.md"
+            page.write_text(text + text.replace("ops", "peers"))
+            replace_section(page, "measure_models ops", ["new"])
+            new = page.read_text()
+            self.assertNotIn("old", new.split("begin: scripts/measure_models peers")[0])
+            self.assertIn("\nnew\n\n<!-- end: scripts/measure_models ops -->\nz\na\n<!-- begin: scripts/measure_models peers -->\nold\n", new)
+            with self.assertRaises(SystemExit):
+                replace_section(page, "measure_models layers", [])
 
 
 if __name__ == "__main__":
