@@ -69,7 +69,8 @@ void check(const Case& it, Rng& rng) {
           const std::size_t at = size(k / it.block * padded(it.n) + o);
           const double factor = double{a[size(i * a_stride + k)]} * double{scale[at]};
           sum += factor * (w[size(o * it.k + k)] - double{zero[at]});
-          magnitude += std::abs(factor) * (std::abs(w[size(o * it.k + k)]) + std::abs(zero[at]));  // a kernel may sum both on their own
+          magnitude += std::abs(factor) * (std::abs(static_cast<double>(w[size(o * it.k + k)])) +
+                                           std::abs(double{zero[at]}));  // a kernel may sum both on their own
         }
         const double bound = (it.k + 4) * magnitude * std::numeric_limits<float>::epsilon() / 2;
         ASSERT_NEAR(found, std::clamp(sum, double{low}, double{high}), bound)
