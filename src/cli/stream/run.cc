@@ -107,7 +107,7 @@ Outcome run_stream(const Options& options) {
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
   const auto outbox = context.resource<edge::Outbox>("outbox");
   const TimeNs started = system_clock().steady_now();
-  MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(std::move(spec), std::move(context)));
+  MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context)));
   if (options.items > 0) stream->drain_at(options.items);
   const auto report = [&] {
     const double seconds = static_cast<double>(system_clock().steady_now() - started) / static_cast<double>(kSecond);

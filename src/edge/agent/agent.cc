@@ -83,7 +83,7 @@ struct Agent::Impl {
   bool stopped = false;
 
   Status start();
-  Status start_stream(StreamSpec spec, const std::string& model);
+  Status start_stream(const StreamSpec& spec, const std::string& model);
   Status start_network();
   void make_deployer(ReleaseStore store);
   void run_deployments();
@@ -98,7 +98,7 @@ struct Agent::Impl {
 
 Status Agent::Impl::start() {
   MORU_ASSIGN_OR_RETURN(identity, read_identity(paths));
-  MORU_ASSIGN_OR_RETURN(StreamSpec spec, load_stream(options));
+  MORU_ASSIGN_OR_RETURN(const StreamSpec spec, load_stream(options));
   MORU_ASSIGN_OR_RETURN(const std::string model, model_name(spec, options.stream_file));
   MORU_ASSIGN_OR_RETURN(auto store, ReleaseStore::open(paths));
   MORU_ASSIGN_OR_RETURN(outbox, Outbox::open(paths.outbox(), spec.name));
@@ -112,7 +112,7 @@ Status Agent::Impl::start() {
   stream_name = spec.name;
   sender = std::make_unique<Sender>(SenderOptions{}, clock, outbox, stream_name,
                                     [this](const wire::RecordBatch& batch) { return publish("records", wire::write(batch), 1, false); });
-  MORU_RETURN_IF_ERROR(start_stream(std::move(spec), model));
+  MORU_RETURN_IF_ERROR(start_stream(spec, model));
   deployments = std::thread([this] { run_deployments(); });
   return start_network();
 }
@@ -130,12 +130,12 @@ void Agent::Impl::make_deployer(ReleaseStore store) {
   deployer = std::make_unique<Deployer>(DeployerOptions{}, clock, std::move(store), slot, std::move(policy), fetch, load_on_node);
 }
 
-Status Agent::Impl::start_stream(StreamSpec spec, const std::string& model) {
+Status Agent::Impl::start_stream(const StreamSpec& spec, const std::string& model) {
   StageContext context;
   context.clock = &clock;
   context.resources["model/" + model] = slot;
   context.resources["outbox"] = outbox;
-  MORU_ASSIGN_OR_RETURN(stream, Stream::start(std::move(spec), std::move(context)));
+  MORU_ASSIGN_OR_RETURN(stream, Stream::start(spec, std::move(context)));
   return {};
 }
 

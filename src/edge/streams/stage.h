@@ -69,6 +69,12 @@ class Output {
   virtual bool is_read(std::size_t port) const { return port == 0; }
 };
 
+/// For a stage that is done with an item when it has dropped it.
+inline Status drop(Output& output, std::string_view reason) {
+  output.drop(reason);
+  return {};
+}
+
 class Stage {
  public:
   virtual ~Stage() = default;

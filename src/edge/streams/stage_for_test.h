@@ -157,7 +157,7 @@ inline void run_example(const StageSpec& stage, std::span<const StageSpec* const
   auto slot = std::make_shared<ModelSlot>();
   slot->swap(grey_model(1).loaded);
   StageContext context{.clock = &system_clock(), .resources = {{"model/line", slot}, {"outbox", *outbox}}, .stream = {}, .stop = {}};
-  auto stream = Stream::start(std::move(*spec), std::move(context));
+  auto stream = Stream::start(*spec, std::move(context));
   ASSERT_TRUE(stream) << stream.error().message;
   while (!(*stream)->finished()) std::this_thread::yield();
   const auto state = (*stream)->state();

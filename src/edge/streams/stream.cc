@@ -42,7 +42,7 @@ class RunningStream final : public Stream {
   RunningStream(std::string name, Clock& clock) : shared_(std::move(name), clock), rate_(clock.steady_now()) {}
   ~RunningStream() override { stop(); }
 
-  Status open(StreamSpec spec, StageContext context);
+  Status open(const StreamSpec& spec, StageContext context);
   Status run();
   StreamState state() const override;
   void drain_at(std::uint64_t items) override;
@@ -65,7 +65,7 @@ class RunningStream final : public Stream {
   std::mutex join_mutex_;
 };
 
-Status RunningStream::open(StreamSpec spec, StageContext context) {
+Status RunningStream::open(const StreamSpec& spec, StageContext context) {
   shared_.context = std::move(context);
   shared_.context.stop = shared_.stop.get_token();
   for (const auto& entry : spec.stages) nodes_.push_back(std::make_unique<StreamNode>(entry));
@@ -216,11 +216,11 @@ std::uint64_t StageCounts::dropped_total() const {
   return total;
 }
 
-Result<std::unique_ptr<Stream>> Stream::start(StreamSpec spec, StageContext context) {
+Result<std::unique_ptr<Stream>> Stream::start(const StreamSpec& spec, StageContext context) {
   if (context.clock == nullptr) context.clock = &system_clock();
   context.stream = spec.name;
   auto stream = std::make_unique<RunningStream>(spec.name, *context.clock);
-  MORU_RETURN_IF_ERROR(stream->open(std::move(spec), std::move(context)));
+  MORU_RETURN_IF_ERROR(stream->open(spec, std::move(context)));
   MORU_RETURN_IF_ERROR(stream->run());
   return std::unique_ptr<Stream>(std::move(stream));
 }

@@ -95,7 +95,7 @@ struct StreamState {
 class Stream {
  public:
   /// Opens every stage and starts. The sources begin when every stage is prepared. Errors: those of the stages' open().
-  static Result<std::unique_ptr<Stream>> start(StreamSpec spec, StageContext context);
+  static Result<std::unique_ptr<Stream>> start(const StreamSpec& spec, StageContext context);
   virtual ~Stream() = default;  ///< stops and joins
   virtual StreamState state() const = 0;
   virtual void drain_at(std::uint64_t items) = 0;

@@ -15,7 +15,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
-using ::testing::StartsWith;
 
 /// What the stages below share with their test.
 class Probe final : public Resource {
@@ -273,7 +272,7 @@ class StreamTest : public ::testing::Test {
     auto spec = read_stream(*document, kTable);
     EXPECT_TRUE(spec) << spec.error().message;
     StageContext context{.clock = clock, .resources = {{"probe", probe_}}, .stream = {}, .stop = {}};
-    auto stream = Stream::start(std::move(*spec), std::move(context));
+    auto stream = Stream::start(*spec, std::move(context));
     EXPECT_TRUE(stream) << stream.error().message;
     return stream ? std::move(*stream) : nullptr;
   }
@@ -615,7 +614,7 @@ TEST_F(StreamTest, AStageThatCannotBeOpenedIsNamed) {
       "line.yaml");
   auto spec = read_stream(*document, kTable);
   ASSERT_TRUE(spec) << spec.error().message;
-  const auto stream = Stream::start(std::move(*spec), {});
+  const auto stream = Stream::start(*spec, {});
   ASSERT_FALSE(stream);
   EXPECT_EQ(stream.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(stream.error().message, HasSubstr("stream 'line': stage 'gate': gate: found no probe"));

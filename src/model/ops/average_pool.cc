@@ -8,13 +8,13 @@ namespace {
 constexpr PortSpec kInputs[] = {{"X", "[N, C, spatial...]"}};
 constexpr PortSpec kOutputs[] = {{"Y", "[N, C, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
+    ops::kAutoPad,
     {"ceil_mode", AttributeKind::kInt, "1: a last window that is only partly inside counts too; 0"},
     {"count_include_pad", AttributeKind::kInt, "1: padding counts as zeros; 0: only real elements count; 0"},
     {"dilations", AttributeKind::kInts, "distance of the window's taps, one a spatial axis; 1"},
     {"kernel_shape", AttributeKind::kInts, "size of the window, one a spatial axis", true},
     {"pads", AttributeKind::kInts, "padding before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"2x2 windows side by side", R"(graph "average_pool" {
   init x = float32[1, 1, 2, 4] {1, 2, 3, 4, 8, 7, 6, 5}

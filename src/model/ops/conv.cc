@@ -11,12 +11,12 @@ constexpr PortSpec kInputs[] = {
     {"X", "[N, C, spatial...]"}, {"W", "[O, C/group, kernel...]"}, {"B", "[O], added to each output channel", true}};
 constexpr PortSpec kOutputs[] = {{"Y", "[N, O, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kAutoPad,
+    ops::kDilations,
+    ops::kGroup,
     {"kernel_shape", AttributeKind::kInts, "must be W's; taken from W when left out"},
     {"pads", AttributeKind::kInts, "zeros before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"A 2x2 kernel of ones sums its window", R"(graph "conv" {
   init x = float32[1, 1, 3, 3] {1, 2, 3, 4, 5, 6, 7, 8, 9}

@@ -11,12 +11,12 @@ constexpr PortSpec kInputs[] = {{"x", "int8 or uint8, [N, C, spatial...]"},
                                 {"w_zero_point", "of w's type, a scalar or [O]; 0", true}};
 constexpr PortSpec kOutputs[] = {{"y", "int32, [N, O, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kAutoPad,
+    ops::kDilations,
+    ops::kGroup,
     {"kernel_shape", AttributeKind::kInts, "must be w's; taken from w when left out"},
     {"pads", AttributeKind::kInts, "padding (of the zero point) before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"Sums of exact integers", R"(graph "conv_integer" {
   init x = uint8[1, 1, 3, 3] {2, 3, 4, 5, 6, 7, 8, 9, 10}

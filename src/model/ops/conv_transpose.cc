@@ -15,8 +15,8 @@ constexpr PortSpec kInputs[] = {
 constexpr PortSpec kOutputs[] = {{"Y", "[N, O, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
     {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER or SAME_LOWER (output = input * stride) or VALID"},
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kDilations,
+    ops::kGroup,
     {"kernel_shape", AttributeKind::kInts, "must be W's; taken from W when left out"},
     {"output_padding", AttributeKind::kInts, "added behind each spatial axis of the output; 0"},
     {"output_shape", AttributeKind::kInts, "spatial extents of Y; pads follow from it, and those given mean nothing"},

@@ -17,12 +17,12 @@ constexpr PortSpec kInputs[] = {{"X", "[N, C, H, W]"},
                                 {"mask", "[N, offset_group * kH * kW, oH, oW], a factor of each tap; 1", true}};
 constexpr PortSpec kOutputs[] = {{"Y", "[N, O, oH, oW]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kDilations,
+    ops::kGroup,
     {"kernel_shape", AttributeKind::kInts, "must be W's; taken from W when left out"},
     {"offset_group", AttributeKind::kInt, "input channels are split into so many runs with offsets of their own; 1"},
     {"pads", AttributeKind::kInts, "zeros before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"A tap moved right by a half lies between two elements", R"(graph "deform_conv" {
   init x = float32[1, 1, 1, 2] {2, 4}

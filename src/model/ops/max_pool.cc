@@ -10,13 +10,13 @@ constexpr PortSpec kInputs[] = {{"X", "[N, C, spatial...]"}};
 constexpr PortSpec kOutputs[] = {{"Y", "[N, C, spatial...]"},
                                  {"Indices", "int64, as Y: where in the flattened X each element stood (-1: in the padding)", true}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
+    ops::kAutoPad,
     {"ceil_mode", AttributeKind::kInt, "1: a last window that is only partly inside counts too; 0"},
     {"dilations", AttributeKind::kInts, "distance of the window's taps, one a spatial axis; 1"},
     {"kernel_shape", AttributeKind::kInts, "size of the window, one a spatial axis", true},
     {"pads", AttributeKind::kInts, "padding before each spatial axis, then after each; 0"},
     {"storage_order", AttributeKind::kInt, "0: indices count the last axis fastest; 1: the first spatial axis; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"2x2 windows side by side", R"(graph "max_pool" {
   init x = float32[1, 1, 2, 4] {1, 2, 3, 4, 8, 7, 6, 5}

@@ -16,7 +16,7 @@ constexpr PortSpec kOutputs[] = {{"output", "[N, C, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, "size of the window, one a spatial axis", true},
     {"pads", AttributeKind::kInts, "padding before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"Each element goes back to its place", R"(graph "max_unpool" {
   init x = float32[1, 1, 1, 2] {8, 6}

@@ -15,12 +15,12 @@ constexpr PortSpec kInputs[] = {{"x", "float32, [N, C, spatial...]"},
                                 {"B", "float32 [O]; 0", true}};
 constexpr PortSpec kOutputs[] = {{"y", "float32, [N, O, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kAutoPad,
+    ops::kDilations,
+    ops::kGroup,
     {"kernel_shape", AttributeKind::kInts, "must be w's; taken from w when left out"},
     {"pads", AttributeKind::kInts, "padding (of 0) before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"127 steps to the largest magnitude", R"(graph "hybrid" {
   init x = float32[1, 1, 3] {-254, 127, 3}

@@ -15,7 +15,7 @@ constexpr PortSpec kInputs[] = {{"x", "int8 or uint8, [N, C, spatial...]"},
                                 {"y_zero", "int8 or uint8, a scalar; its type is the output's"}};
 constexpr PortSpec kOutputs[] = {{"y", "as y_zero, [N, C, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
+    ops::kAutoPad,
     {"ceil_mode", AttributeKind::kInt, "1: a last window that is only partly inside counts too; 0"},
     {"count_include_pad", AttributeKind::kInt, "1: padding counts as zeros; 0: only real elements count; 0"},
     {"dilations", AttributeKind::kInts, "distance of the window's taps, one a spatial axis; 1"},
@@ -23,7 +23,7 @@ constexpr AttributeSpec kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, "size of the window, one a spatial axis; the whole plane"},
     ops::kLowLevel,
     {"pads", AttributeKind::kInts, "padding before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"The mean of a plane in a finer scale", R"(graph "qaverage_pool" {
   init x = uint8[1, 1, 1, 4] {11, 12, 13, 15}

@@ -15,14 +15,14 @@ constexpr PortSpec kInputs[] = {{"x", "int8 or uint8, [N, C, spatial...]"},
                                 {"B", "int32 [O], in steps of the sums; 0", true}};
 constexpr PortSpec kOutputs[] = {{"y", "as y_zero, [N, O, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"},
-    {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"},
-    {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"},
+    ops::kAutoPad,
+    ops::kDilations,
+    ops::kGroup,
     ops::kHighLevel,
     {"kernel_shape", AttributeKind::kInts, "must be w's; taken from w when left out"},
     ops::kLowLevel,
     {"pads", AttributeKind::kInts, "padding (of x_zero) before each spatial axis, then after each; 0"},
-    {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"},
+    ops::kStrides,
 };
 constexpr OpExample kExamples[] = {{"A Relu is the lowest level", R"(graph "qconv" {
   init x = uint8[1, 1, 1, 4] {0, 4, 5, 6}

@@ -63,6 +63,6 @@ Status add_winograd(Lowering& lowering, const ConvGeometry& geometry, const Conv
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, kernels::DepthwiseF32 call);
 /// `call` has all but rows and out.
 Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseU8Kernel& kernel,
-                     const kernels::DepthwiseU8& call, std::uint8_t padding);
+                     kernels::DepthwiseU8 call, std::uint8_t padding);
 
 }  // namespace moru::runtime::engine

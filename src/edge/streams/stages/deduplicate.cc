@@ -23,23 +23,13 @@ class Deduplicate final : public Stage {
   Status open(const StageContext&) override { return {}; }
 
   Status process(Item&& item, Output& output) override {
-    if (!key_.read(item)) {
-      output.drop("field missing");
-      return {};
-    }
-    if (!in_time_range(item.event_time)) {
-      output.drop("time out of range");
-      return {};
-    }
+    if (!key_.read(item)) return drop(output, "field missing");
+    if (!in_time_range(item.event_time)) return drop(output, "time out of range");
     auto* const seen = seen_.find(key_.bytes(), item.event_time);
-    if (seen == nullptr) {
-      output.drop("too many keys");
-    } else if (*seen && item.event_time - **seen <= within_ && **seen - item.event_time <= within_) {
-      output.drop("duplicate");
-    } else {
-      *seen = item.event_time;
-      output.emit(std::move(item));
-    }
+    if (seen == nullptr) return drop(output, "too many keys");
+    if (*seen && item.event_time - **seen <= within_ && **seen - item.event_time <= within_) return drop(output, "duplicate");
+    *seen = item.event_time;
+    output.emit(std::move(item));
     return {};
   }
 

@@ -106,11 +106,6 @@ class Join final : public Stage {
     FieldName to;
   };
 
-  static Status drop(Output& output, std::string_view reason) {
-    output.drop(reason);
-    return {};
-  }
-
   Status add_fields(std::size_t side, const Schema& input, Schema& schema) {
     renamed_.resize(options_.prefixes.size());
     schema.open = schema.open || input.open;

@@ -33,22 +33,12 @@ class RateLimit final : public Stage {
   Status open(const StageContext&) override { return {}; }
 
   Status process(Item&& item, Output& output) override {
-    if (!key_.read(item)) {
-      output.drop("field missing");
-      return {};
-    }
-    if (!in_time_range(item.event_time)) {
-      output.drop("time out of range");
-      return {};
-    }
+    if (!key_.read(item)) return drop(output, "field missing");
+    if (!in_time_range(item.event_time)) return drop(output, "time out of range");
     Bucket* const bucket = buckets_.find(key_.bytes(), item.event_time);
-    if (bucket == nullptr) {
-      output.drop("too many keys");
-    } else if (!take(*bucket, item.event_time)) {
-      output.drop("rate");
-    } else {
-      output.emit(std::move(item));
-    }
+    if (bucket == nullptr) return drop(output, "too many keys");
+    if (!take(*bucket, item.event_time)) return drop(output, "rate");
+    output.emit(std::move(item));
     return {};
   }
 

@@ -64,11 +64,6 @@ class Threshold final : public Stage {
     TimeNs since = 0;
   };
 
-  static Status drop(Output& output, std::string_view reason) {
-    output.drop(reason);
-    return {};
-  }
-
   /// True when the state has changed: the limit of the other state has been passed for the hold time.
   bool update(State& state, double value, TimeNs time) const {
     const bool above = options_.on >= options_.off;

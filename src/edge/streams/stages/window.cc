@@ -92,11 +92,6 @@ class WindowStage final : public Stage {
   std::uint64_t held() const override { return held_; }
 
  private:
-  static Status drop(Output& output, std::string_view reason) {
-    output.drop(reason);
-    return {};
-  }
-
   Status late(Item&& item, Output& output) {
     if (!output.is_read(1)) return drop(output, "late");
     output.emit_to(1, std::move(item));

@@ -13,6 +13,9 @@
 
 namespace moru::model::ops {
 
+inline constexpr AttributeSpec kDilations = {"dilations", AttributeKind::kInts, "distance of the kernel's taps, one a spatial axis; 1"};
+inline constexpr AttributeSpec kGroup = {"group", AttributeKind::kInt, "channels are split into so many independent convolutions; 1"};
+
 /// Types are the caller's. Checks the shapes of inputs `x` [N, C, spatial...], `w` [O, C/group, kernel...] and `b` [O], and
 /// gives Y [N, O, spatial...]; nullopt when a rank is unknown.
 Result<std::optional<SymbolicShape>> infer_convolution(const InferContext& context, std::size_t x, std::size_t w,

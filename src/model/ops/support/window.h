@@ -8,9 +8,13 @@
 
 #include "core/result.h"
 #include "model/graph/graph.h"
+#include "model/ops/op.h"
 #include "model/tensor/tensor.h"
 
 namespace moru::model::ops {
+
+inline constexpr AttributeSpec kAutoPad = {"auto_pad", AttributeKind::kString, "NOTSET (use pads), SAME_UPPER, SAME_LOWER or VALID"};
+inline constexpr AttributeSpec kStrides = {"strides", AttributeKind::kInts, "step of the window, one a spatial axis; 1"};
 
 enum class AutoPad : std::uint8_t { kExplicit, kSameUpper, kSameLower, kValid };
 

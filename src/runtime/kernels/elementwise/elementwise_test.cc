@@ -9,13 +9,10 @@
 
 #include "runtime/kernels/guarded.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/random_for_test.h"
 
 namespace moru::kernels {
 namespace {
-
-using Rng = std::mt19937;
-
-int between(Rng& rng, int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); }
 
 void draw(Rng& rng, Guarded<std::uint8_t>& levels) {
   for (auto& level : levels.all()) level = static_cast<std::uint8_t>(between(rng, 0, 255));

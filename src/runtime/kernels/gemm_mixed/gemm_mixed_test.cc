@@ -11,15 +11,10 @@
 
 #include "runtime/kernels/guarded.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/random_for_test.h"
 
 namespace moru::kernels {
 namespace {
-
-using Rng = std::mt19937;
-
-int between(Rng& rng, int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); }
-
-std::size_t size(int count) { return static_cast<std::size_t>(count); }
 
 struct Case {
   int m, n, k, bits, block;

@@ -10,13 +10,10 @@
 
 #include "runtime/kernels/guarded.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/random_for_test.h"
 
 namespace moru::kernels {
 namespace {
-
-using Rng = std::mt19937;
-
-int between(Rng& rng, int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); }
 
 /// What is drawn: how extreme the numbers are.
 enum class Draw : std::uint8_t {
@@ -89,8 +86,6 @@ class Problem {
   }
 
  private:
-  static std::size_t size(int count) { return static_cast<std::size_t>(count); }
-
   Case case_;
   Guarded<std::uint8_t> a_;
   std::vector<std::int8_t> w_;

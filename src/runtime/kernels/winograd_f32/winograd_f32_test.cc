@@ -14,15 +14,10 @@
 
 #include "runtime/kernels/guarded.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/random_for_test.h"
 
 namespace moru::kernels {
 namespace {
-
-using Rng = std::mt19937;
-
-int between(Rng& rng, int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); }
-
-std::size_t size(std::ptrdiff_t count) { return static_cast<std::size_t>(count); }
 
 constexpr double kG[6][3] = {{1.0 / 4, 0, 0},
                              {-1.0 / 6, -1.0 / 6, -1.0 / 6},
