@@ -11,7 +11,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
 
 #include "edge/streams/disk_for_test.h"
 #include "edge/streams/outbox.h"
@@ -35,7 +34,7 @@ std::uint64_t seed_of_today() {
 class Points {
  public:
   Points() : all_(std::getenv("MORU_TEST_POINTS") != nullptr), seed_(seed_of_today()) {
-    std::cout << fmt::format("MORU_TEST_SEED={}{}\n", seed_, all_ ? ", all points" : ", a tenth of the points");
+    testing::Test::RecordProperty("seed", std::to_string(seed_));
   }
   bool has(std::size_t point) const { return all_ || (point + seed_) % 10 == 0; }
   std::uint64_t seed() const { return seed_; }
@@ -103,8 +102,11 @@ void check_kept(const Path& folder, const Promise& promise, TimeNs* slowest) {
   ASSERT_EQ(box.read(n, 10).value_or(std::vector<wire::Record>{}).size(), 1U);
 }
 
-void report(std::string_view what, std::size_t points, std::size_t states, TimeNs slowest) {
-  std::cout << fmt::format("{}: {} points, {} states, slowest start {} us\n", what, points, states, slowest / 1000);
+/// For scripts/measure_streams.
+void report(std::size_t points, std::size_t states, TimeNs slowest) {
+  testing::Test::RecordProperty("points", std::to_string(points));
+  testing::Test::RecordProperty("states", std::to_string(states));
+  testing::Test::RecordProperty("slowest_start_us", std::to_string(slowest / 1000));
 }
 
 const Promise& promised_at(const std::vector<Promise>& promises, std::size_t changes) {
@@ -170,7 +172,7 @@ TEST_F(OutboxPower, EveryStateThatAPowerCutMayLeaveKeepsWhatWasPromised) {
     check_cut(ops, count, promised_at(promises, count), random);
     if (HasFatalFailure()) return;
   }
-  report("power cut", points_, states_, slowest_);
+  report(points_, states_, slowest_);
   EXPECT_LT(slowest_, kSecond);
 }
 
@@ -196,7 +198,7 @@ TEST_F(OutboxPower, AfterAnFsyncThatFailedNothingPromisedIsLostAndTheFileIsNotWr
     for (std::size_t count = failing; count <= ops.size(); count += 7) check_cut(ops, count, promised_at(promises, count), random);
     if (HasFailure()) return;
   }
-  report("failed fsync", points_, states_, slowest_);
+  report(points_, states_, slowest_);
 }
 
 /// Does the work until it is killed, and says each promise over the pipe.
@@ -230,7 +232,7 @@ TEST_F(OutboxPower, KilledAtEveryChangeItKeepsWhatWasPromised) {
     if (HasFatalFailure()) return;
     ++points_;
   }
-  report("kill -9", points_, points_, slowest_);
+  report(points_, points_, slowest_);
   EXPECT_LT(slowest_, kSecond);
 }
 
