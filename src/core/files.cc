@@ -133,12 +133,14 @@ Status make_folders(const Path& path, unsigned mode) {
   if (path.empty()) return {};
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};
-  MORU_RETURN_IF_ERROR(make_folders(path.parent_path() == path ? Path() : path.parent_path(), mode));
+  const Path parent = path.parent_path() == path ? Path() : path.parent_path();
+  MORU_RETURN_IF_ERROR(make_folders(parent, mode));
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail(errno_error("make folder", path));
   if (!std::filesystem::is_directory(path, error)) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("make folder '{}': found a file of that name, expected a folder", path.string()));
   }
-  return {};
+  // Else a power cut takes the folder with all that was synced in it.
+  return sync_folder(parent.empty() ? Path(".") : parent);
 }
 
 Result<TempFolder> TempFolder::create(std::string_view prefix) {

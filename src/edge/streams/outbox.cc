@@ -80,7 +80,13 @@ Status Outbox::Impl::sync_state() {
     drops_unsynced = false;
     acks_unsynced = 0;
   }
-  return state_file->sync();
+  auto status = state_file->sync();
+  if (!status) {
+    // The other slot is still the one that is known to be on disk: it must not be written next.
+    const std::lock_guard lock(mutex);
+    state_file->next_slot();
+  }
+  return status;
 }
 
 Status Outbox::Impl::sync() {
