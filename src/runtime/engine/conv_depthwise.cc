@@ -8,11 +8,11 @@ namespace {
 
 using kernels::DepthwiseU8;
 
-class DepthwiseStep final : public SplitStep {
+class DepthwiseStep final : public RowStep {
  public:
   DepthwiseStep(const ConvGeometry& geometry, const ConvBuffers& buffers, const DepthwiseU8& call, const kernels::DepthwiseU8Kernel& kernel,
                 std::uint8_t padding, BufferId memory)
-      : SplitStep(geometry.batch * geometry.out_h),
+      : RowStep(geometry.batch * geometry.out_h, geometry.batch, reach_of(geometry, buffers, 1)),
         it_(geometry),
         buffers_(buffers),
         call_(call),
@@ -39,6 +39,8 @@ class DepthwiseStep final : public SplitStep {
       row += count;
     }
   }
+
+  void run_rows(const Frame& frame, int begin, int end) const noexcept override { run_pieces(frame, begin, end); }
 
  private:
   ConvGeometry it_;

@@ -7,10 +7,14 @@
 namespace moru::runtime::engine {
 namespace {
 
-class DepthwiseF32Step final : public SplitStep {
+class DepthwiseF32Step final : public RowStep {
  public:
-  DepthwiseF32Step(const ConvBuffers& buffers, int batch, const kernels::DepthwiseF32& call, const kernels::DepthwiseF32Kernel& kernel)
-      : SplitStep(batch * call.out_height), buffers_(buffers), call_(call), kernel_(kernel.run) {}
+  DepthwiseF32Step(const ConvGeometry& geometry, const ConvBuffers& buffers, const kernels::DepthwiseF32& call,
+                   const kernels::DepthwiseF32Kernel& kernel)
+      : RowStep(geometry.batch * geometry.out_h, geometry.batch, reach_of(geometry, buffers, sizeof(float))),
+        buffers_(buffers),
+        call_(call),
+        kernel_(kernel.run) {}
 
   /// A piece is a row of outputs.
   void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
@@ -30,6 +34,8 @@ class DepthwiseF32Step final : public SplitStep {
       row += count;
     }
   }
+
+  void run_rows(const Frame& frame, int begin, int end) const noexcept override { run_pieces(frame, begin, end); }
 
  private:
   ConvBuffers buffers_;
@@ -53,8 +59,7 @@ Status add_depthwise(Lowering& lowering, const ConvGeometry& geometry, const Con
   call.in_width = geometry.in_w;
   call.out_height = geometry.out_h;
   call.out_width = geometry.out_w;
-  lowering.add(std::make_unique<DepthwiseF32Step>(buffers, geometry.batch, call, *lowering.kernels().depthwise_f32),
-               {buffers.x, buffers.y});
+  lowering.add(std::make_unique<DepthwiseF32Step>(geometry, buffers, call, *lowering.kernels().depthwise_f32), {buffers.x, buffers.y});
   return {};
 }
 

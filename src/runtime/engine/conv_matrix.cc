@@ -23,7 +23,7 @@ std::ptrdiff_t panel_elements(const ConvGeometry& geometry, int rows, std::ptrdi
 }
 
 template <class Matrix>
-class ConvStep final : public SplitStep {
+class ConvStep final : public RowStep {
  public:
   using T = typename Matrix::Element;
   struct Scratch {
@@ -35,7 +35,7 @@ class ConvStep final : public SplitStep {
 
   ConvStep(const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices, ConvRows mode, Scratch scratch,
            int rows_at_once, std::ptrdiff_t row, T padding, const kernels::Kernels& kernels)
-      : SplitStep(pieces_of(geometry, matrices, mode, rows_at_once)),
+      : RowStep(pieces_of(geometry, matrices, mode, rows_at_once), geometry.batch, reach_of(geometry, buffers, sizeof(T))),
         it_(geometry),
         buffers_(buffers),
         matrices_(std::move(matrices)),
@@ -50,12 +50,39 @@ class ConvStep final : public SplitStep {
   void run_pieces(const Frame& frame, int begin, int end) const noexcept override {
     if (mode_ == ConvRows::kReady) {
       for (int piece = begin; piece < end; ++piece) ready(frame, piece);
-    } else {
-      from_lines(frame, begin, end);
+      return;
+    }
+    // A piece is rows_at_once_ rows of outputs.
+    PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
+    const int chunks = chunks_of(it_, rows_at_once_);
+    for (int piece = begin; piece < end;) {
+      const int n = piece / chunks;
+      const int of_image = std::min(end, (n + 1) * chunks);
+      const int last = std::min(it_.out_h, (of_image - n * chunks) * rows_at_once_);
+      from_lines(frame, rows, n, {(piece - n * chunks) * rows_at_once_, last}, rows_at_once_);
+      piece = of_image;
+    }
+  }
+
+  void run_rows(const Frame& frame, int begin, int end) const noexcept override {
+    if (mode_ != ConvRows::kReady) {
+      PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
+      return from_lines(frame, rows, 0, {begin, end}, kExact ? rows_at_once_ : 1);
+    }
+    const int at_once = kExact ? end - begin : 1;
+    for (int y = begin; y < end; y += at_once) {
+      const int first = y * it_.out_w;
+      const T* x = frame.at<const T>(buffers_.x) + std::ptrdiff_t{first} * it_.channels;
+      for (std::size_t g = 0; g < matrices_.size(); ++g, x += it_.group_channels()) {
+        product(frame, g, {.count = at_once * it_.out_w, .a = x, .stride = it_.channels}, first);
+      }
     }
   }
 
  private:
+  /// Sums of floats come out otherwise where a product has another number of rows.
+  static constexpr bool kExact = sizeof(T) == 1;
+
   static int chunks_of(const ConvGeometry& it, int rows_at_once) { return divided_up(it.out_h, rows_at_once); }
   static int pieces_of(const ConvGeometry& it, const std::vector<Matrix>& matrices, ConvRows mode, int rows_at_once) {
     return mode == ConvRows::kReady ? matrices.front().cut.pieces() : it.batch * chunks_of(it, rows_at_once);
@@ -72,25 +99,18 @@ class ConvStep final : public SplitStep {
     }
   }
 
-  /// A piece is rows_at_once_ rows of outputs.
-  void from_lines(const Frame& frame, int begin, int end) const noexcept {
-    PaddedRows<T> rows(it_, padding_, frame.at<T>(scratch_.rows));
-    const int chunks = chunks_of(it_, rows_at_once_);
-    for (int piece = begin; piece < end; ++piece) {
-      const int n = piece / chunks;
-      const int y = piece % chunks * rows_at_once_;
-      if (y == 0 || piece == begin) {
-        const int last = std::min(it_.out_h, y + (end - piece) * rows_at_once_);
-        rows.start(frame.at<const T>(buffers_.x) + std::ptrdiff_t{n} * it_.in_h * it_.in_w * it_.channels, last);
-      }
+  /// Rows `out` of the outputs of image n, so many in a product.
+  void from_lines(const Frame& frame, PaddedRows<T>& rows, int n, RowRange out, int at_once) const noexcept {
+    rows.start(frame.at<const T>(buffers_.x) + std::ptrdiff_t{n} * it_.in_h * it_.in_w * it_.channels, out.end);
+    for (int y = out.begin; y < out.end; y += at_once) {
+      const int times = std::min(at_once, out.end - y);
       const int first = (n * it_.out_h + y) * it_.out_w;
       if (mode_ == ConvRows::kLines) {
-        const int times = std::min(rows_at_once_, it_.out_h - y);
         const std::ptrdiff_t stride = std::ptrdiff_t{it_.stride_w} * it_.channels;
         const T* const* lines = it_.dilation_w == 1 ? rows.at(y, times) : taps_of(frame, rows.at(y));
         product(frame, 0, {.count = it_.out_w, .stride = stride, .lines = lines, .times = times, .line_step = it_.stride_h}, first);
       } else {
-        gathered(frame, rows, first, y, std::min(rows_at_once_, it_.out_h - y));
+        gathered(frame, rows, first, y, times);
       }
     }
   }

@@ -73,6 +73,21 @@ MatrixShape matrix_shape(const ConvGeometry& geometry, std::size_t element_bytes
   return {.n = geometry.group_outputs(), .k = geometry.taps() * geometry.group_channels(), .m = m};
 }
 
+RowReach reach_of(const ConvGeometry& it, const ConvBuffers& buffers, std::size_t element_bytes) {
+  const auto row_bytes = [element_bytes](int columns, int channels) {
+    return static_cast<std::size_t>(columns) * static_cast<std::size_t>(channels) * element_bytes;
+  };
+  return {.x = buffers.x,
+          .y = buffers.y,
+          .in_rows = it.in_h,
+          .out_rows = it.out_h,
+          .in_row_bytes = row_bytes(it.in_w, it.channels),
+          .out_row_bytes = row_bytes(it.out_w, it.outputs),
+          .rows = (it.kernel_h - 1) * it.dilation_h + 1,
+          .stride = it.stride_h,
+          .pad_top = it.pad_top};
+}
+
 template <class T>
 std::vector<T> rows_of_group(const ConvGeometry& geometry, std::span<const T> w, int group) {
   const auto taps = static_cast<std::size_t>(geometry.taps());

@@ -48,6 +48,8 @@ struct ConvBuffers {
   BufferId residual = -1;  ///< of y's shape and layout; floats only
 };
 
+RowReach reach_of(const ConvGeometry& geometry, const ConvBuffers& buffers, std::size_t element_bytes);
+
 /// Adds the steps. `matrices` has one a group; `padding` is what stands outside of x.
 template <class Matrix>
 Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const ConvBuffers& buffers, std::vector<Matrix> matrices,

@@ -74,6 +74,7 @@ Result<std::shared_ptr<const Plan>> Lowering::run() {
     if (!done_[i]) MORU_RETURN_IF_ERROR(lower_node(i));
   }
   MORU_RETURN_IF_ERROR(export_outputs());
+  chain_rows();
   place_buffers();
   return plan_;
 }

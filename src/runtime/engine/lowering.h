@@ -128,6 +128,14 @@ class Lowering {
   const model::Tensor* tensor_of(model::ValueId value) const;
   Result<model::Tensor> extents_of(const model::Node& node) const;
   BufferId new_buffer(Buffer buffer, std::size_t value_bytes);
+  /// Puts steps whose rows can be made in turn into one step (chain.cc).
+  void chain_rows();
+  /// Whether step `index` and the next one can be in one chain.
+  bool links_rows(std::size_t index) const;
+  /// Of steps [begin, end), which could be one chain: behind which of them it is best cut, since what lies there is the smallest.
+  std::size_t weakest_link(std::size_t begin, std::size_t end) const;
+  /// Steps [begin, end) become one, if that pays.
+  bool chain_steps(std::size_t begin, std::size_t end);
   void place_buffers();
 
   const model::Graph& graph_;

@@ -21,6 +21,9 @@ RandomNetwork random_floats(std::uint64_t seed);
 RandomNetwork random_hybrid(std::uint64_t seed);
 /// The same of floats with what surrounds layers of weights: normalisations, resizing, products of two values, packed weights, masks.
 RandomNetwork random_values(std::uint64_t seed);
+/// Inverted residuals on images so large that their rows are made in turn.
+RandomNetwork random_rows_of_levels(std::uint64_t seed);
+RandomNetwork random_rows_of_floats(std::uint64_t seed);
 /// One to three recurrent layers.
 RandomNetwork random_sequences(std::uint64_t seed);
 

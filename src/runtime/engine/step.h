@@ -17,6 +17,7 @@ class Frame {
   T* at(BufferId buffer) const {
     return reinterpret_cast<T*>(buffers_[buffer]);
   }
+  std::byte* const* buffers() const { return buffers_; }
 
  private:
   std::byte* const* buffers_;
@@ -47,6 +48,43 @@ class SplitStep : public Step {
 
  private:
   int pieces_;
+};
+
+/// Rows [begin, end).
+struct RowRange {
+  int begin = 0;
+  int end = 0;
+};
+
+/// Which rows of an image a row of outputs reads.
+struct RowReach {
+  BufferId x = -1;
+  BufferId y = -1;
+  int in_rows = 0;
+  int out_rows = 0;
+  std::size_t in_row_bytes = 0;
+  std::size_t out_row_bytes = 0;
+  int rows = 1;  ///< that one row of outputs lies over
+  int stride = 1;
+  int pad_top = 0;
+
+  int first_read(int out_begin) const { return std::clamp(out_begin * stride - pad_top, 0, in_rows); }
+  int end_read(int out_end) const { return std::clamp((out_end - 1) * stride - pad_top + rows, 0, in_rows); }
+};
+
+/// A step from an image to an image, channels last. It can make some rows of its outputs alone: steps behind one another then do a few
+/// rows each in turn (chain.h).
+class RowStep : public SplitStep {
+ public:
+  RowStep(int pieces, int batch, const RowReach& reach) : SplitStep(pieces), batch_(batch), reach_(reach) {}
+  int batch() const noexcept { return batch_; }
+  const RowReach& reach() const noexcept { return reach_; }
+  /// Rows [begin, end) of outputs, of a batch of one. They are the same bits however the rows are divided among calls.
+  virtual void run_rows(const Frame& frame, int begin, int end) const noexcept = 0;
+
+ private:
+  int batch_;
+  RowReach reach_;
 };
 
 /// A step on elements that have nothing to do with one another.
