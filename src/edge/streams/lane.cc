@@ -206,9 +206,20 @@ void Lane::run_source() {
   head().on_end(0);
 }
 
+/// It has sent nothing for so long that nobody is to wait for its time.
+bool Lane::source_is_idle() {
+  const TimeNs idle = head().entry().idle;
+  if (idle == 0) return false;
+  const TimeNs now = shared_.clock.steady_now();
+  if (active_at_ == 0 || head().emitted() != emitted_before_) active_at_ = now;
+  emitted_before_ = head().emitted();
+  return now - active_at_ >= idle;
+}
+
 void Lane::advance_time() {
   StreamNode& source = head();
   if (!source.timed) return;
+  if (source_is_idle()) return source.on_watermark(0, kIdleTime);
   auto time = source.source().watermark();
   if (!time && source.emitted() > 0) time = source.latest() - source.entry().lateness;
   if (time) source.on_watermark(0, *time);
@@ -270,6 +281,7 @@ void Lane::publish() {
     for (StreamNode* node : nodes_) node->publish();
   }
   local_.now = 0;
+  local_.wall = 0;
   if (!local_.ended.empty()) {
     const TimeNs now = shared_.clock.steady_now();
     for (const TimeNs emitted : local_.ended) shared_.latency.record(now - emitted);
@@ -285,6 +297,7 @@ void Lane::end() {
 }
 
 void Lane::add_rows(std::vector<wire::LinkLedger>& links, std::vector<StageCounts>& stages) const {
+  const TimeNs now = shared_.clock.steady_now();
   const std::lock_guard lock(mutex_);
   if (inbox_) inbox_->add_ledger(links);
   for (const StreamNode* node : nodes_) {
@@ -305,6 +318,8 @@ void Lane::add_rows(std::vector<wire::LinkLedger>& links, std::vector<StageCount
                                                 .held = counts.held,
                                                 .dropped = counts.dropped,
                                                 .unsettled = node->receipts() == nullptr ? 0 : node->receipts()->unsettled(),
+                                                .overdue = counts.overdue,
+                                                .busy_for = node->busy_for(now),
                                                 .stale = counts.stale,
                                                 .holds = node->entry().spec->holds || node->is_sink()});
     std::ranges::sort(row.dropped);

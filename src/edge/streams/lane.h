@@ -77,6 +77,7 @@ class Lane {
   void run_stages();
   void handle(std::size_t link, std::vector<Element>& batch);
   void reopen_lost();
+  bool source_is_idle();
   void advance_time();
   TimeNs next_due() const;
   void call_due();
@@ -91,6 +92,8 @@ class Lane {
   mutable std::mutex mutex_;
   std::unique_ptr<Inbox> inbox_;  ///< null with a source
   bool source_open_ = true;
+  std::uint64_t emitted_before_ = 0;  ///< by the source, when it was last seen to emit
+  TimeNs active_at_ = 0;              ///< when that was; 0: not looked yet
   std::thread thread_;
 };
 

@@ -44,11 +44,11 @@ Status Outbox::Impl::open_segment() {
 
 /// The lock is held by the caller.
 Status Outbox::Impl::append(std::string_view kind, std::string_view body) {
-  if (kind.empty() || kind.size() > kMaxKind || body.size() > kMaxRecordBytes) {
+  if (kind.empty() || kind.size() > kMaxKind || body.size() > options.max_record_bytes) {
     return refuse(DropReason::kTooLarge,
                   {ErrorCode::kInvalidArgument,
                    fmt::format("outbox '{}': found a record of kind '{}' with {} bytes, expected a kind and at most {} bytes",
-                               folder.string(), kind.substr(0, kMaxKind), body.size(), kMaxRecordBytes)});
+                               folder.string(), kind.substr(0, kMaxKind), body.size(), options.max_record_bytes)});
   }
   const std::string frame = encode_frame(last + 1, kind, body);
   if (total_bytes + frame.size() > options.max_bytes) {
@@ -218,12 +218,11 @@ Result<std::shared_ptr<Outbox>> Outbox::open(const Path& folder, std::string str
   return std::shared_ptr<Outbox>(new Outbox(std::move(impl)));
 }
 
-Status Outbox::append(std::string_view kind, std::string_view body, Receipt receipt) {
+Status Outbox::append(std::string_view kind, std::string_view body, const Receipt& receipt) {
   const std::lock_guard lock(impl_->mutex);
-  auto status = impl_->append(kind, body);
-  if (!status && status.error().code != ErrorCode::kInvalidArgument) receipt.revoke();
-  if (status && receipt) impl_->receipts.emplace_back(impl_->last, std::move(receipt));
-  return status;
+  MORU_RETURN_IF_ERROR(impl_->append(kind, body));
+  if (receipt) impl_->receipts.emplace_back(impl_->last, receipt);
+  return {};
 }
 Status Outbox::sync() { return impl_->sync(); }
 Result<std::vector<wire::Record>> Outbox::read(std::uint64_t after, std::size_t max_records) const {

@@ -29,6 +29,7 @@
 
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/files.h"
 #include "core/result.h"
 #include "edge/streams/item.h"
 #include "edge/streams/schema.h"
@@ -46,6 +47,7 @@ struct StageContext {
   Clock* clock = nullptr;
   std::map<std::string, std::shared_ptr<Resource>> resources;  ///< "model/line", "outbox"
   std::string stream;                                          ///< the stream's name
+  Path state = {};                                             ///< a folder for what is to outlive the run; empty: there is none
   std::stop_token stop;  ///< asked for when the stream must stop: whoever waits in prepare() or process() gives up (kCancelled)
 
   /// The resource of that name as T; null when there is none or it is something else.
@@ -82,6 +84,9 @@ inline Status drop(Output& output, std::string_view reason) {
   output.drop(reason);
   return {};
 }
+
+/// Errors that may go away by themselves (core/result.h says which).
+bool may_pass(ErrorCode code);
 
 inline constexpr TimeNs kNeverDue = std::numeric_limits<TimeNs>::max();
 
