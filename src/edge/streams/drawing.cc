@@ -68,6 +68,7 @@ std::string_view word_of(OverflowPolicy policy) {
     case OverflowPolicy::kBlock: return "block";
     case OverflowPolicy::kDropOldest: return "drop oldest";
     case OverflowPolicy::kSample: return "sample";
+    case OverflowPolicy::kSpill: return "spill";
   }
   return "";
 }

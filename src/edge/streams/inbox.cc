@@ -1,32 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/streams/inbox.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "core/log.h"
+
 namespace moru::edge {
+namespace {
+
+constexpr std::size_t kRefill = 256;          // items that come from disk at once
+constexpr TimeNs kReadPause = kSecond;        // after the disk could not be read
+constexpr TimeNs kLook = 100 * kMillisecond;  // between two looks at what has come home
+
+}  // namespace
 
 Inbox::Inbox(std::vector<LinkOptions> links, std::mutex& mutex) : mutex_(mutex) {
   for (auto& options : links) links_.emplace_back().options = std::move(options);
 }
 
+Status Inbox::open_spills(const StageContext& context) {
+  for (Link& link : links_) {
+    if (link.options.overflow != OverflowPolicy::kSpill) continue;
+    SpillOptions options = link.options.spill;
+    if (options.folder.empty() && context.state.empty())
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("link '{}': found no folder to go on in on disk, expected spill: {{folder: PATH}}, or a "
+                              "place for the stream's state",
+                              link.options.name));
+    if (options.folder.empty()) {
+      const auto& name = link.options.name;
+      const auto arrow = name.find("->");  // names of stages have no dot
+      options.folder = context.state / "spill" / fmt::format("{}.{}", name.substr(0, arrow), name.substr(arrow + 2));
+    }
+    MORU_ASSIGN_OR_RETURN(link.spill, Spill::open(std::move(options), context.stream, *context.clock));
+    link.in = link.spill->stored();
+    clock_ = context.clock;
+    stop_ = context.stop;
+  }
+  return {};
+}
+
 void Inbox::push(std::size_t index, std::vector<Element>& batch) {
   std::vector<Element> thrown_away;  // dies after the lock is released: freeing an image takes time
   Link& link = links_[index];
+  bool sync = false;
   std::unique_lock lock(mutex_);
   for (Element& element : batch) {
-    if (element.is_watermark || make_room(link, element, lock, thrown_away)) {
+    if (link.spill) {
+      sync = push_or_spill(link, element, lock, thrown_away) || sync;
+    } else if (element.is_watermark) {
       put(link, std::move(element));
     } else {
+      const bool room = make_room(link, element, lock, thrown_away);
       ++link.in;
-      ++link.dropped;
+      room ? put(link, std::move(element)) : void(++link.dropped);
     }
   }
   const bool wake = reader_waits_;
   lock.unlock();
   batch.clear();
   if (wake) not_empty_.notify_one();
+  // A sender waits for these: they are stored once they are durable.
+  if (sync) link.spill->sync();
+}
+
+/// True when the item lies on disk and its sender waits to hear of it.
+bool Inbox::push_or_spill(Link& link, Element& element, std::unique_lock<std::mutex>& lock, std::vector<Element>& thrown_away) {
+  if (element.is_watermark) {
+    link.spill->stored() > 0 ? void(link.behind = element.item.event_time) : put(link, std::move(element));
+    return false;
+  }
+  const auto room = [&] { return link.items < link.options.capacity; };
+  const bool acknowledged = static_cast<bool>(element.item.receipt);
+  while (link.spill->stored() > 0 || !room()) {
+    const auto status = link.spill->append(element.item, link.behind);
+    if (status) {
+      ++link.in;
+      link.behind.reset();
+      return acknowledged;
+    }
+    if (!may_pass(status.error().code)) {
+      ++link.in;
+      ++link.too_large;
+      thrown_away.push_back(std::move(element));
+      return false;
+    }
+    if (reader_waits_) not_empty_.notify_one();
+    ++writers_wait_;
+    const std::uint64_t seen = progress_;
+    spill_room_.wait(lock, stop_, [&] { return progress_ != seen; });
+    // What is on disk stays there now; what comes still goes all the way.
+    if (stop_.stop_requested()) not_full_.wait(lock, room);
+    --writers_wait_;
+    if (stop_.stop_requested()) break;
+  }
+  ++link.in;
+  put(link, std::move(element));
+  return false;
 }
 
 /// False when there is no room for this item.
@@ -42,6 +116,7 @@ bool Inbox::make_room(Link& link, Element& element, std::unique_lock<std::mutex>
     case OverflowPolicy::kDropOldest:
       if (link.items >= link.options.capacity) drop_oldest(link, thrown_away);
       return true;
+    case OverflowPolicy::kSpill: return true;  // see push_or_spill()
     case OverflowPolicy::kSample: break;
   }
   element.number = link.number++;
@@ -51,10 +126,9 @@ bool Inbox::make_room(Link& link, Element& element, std::unique_lock<std::mutex>
 
 void Inbox::put(Link& link, Element&& element) {
   if (element.is_watermark) {
-    // A later one says all that the one before it has said.
-    if (!link.empty() && link.queue.back().is_watermark) link.queue.pop_back();
+    // A later one says all that the one before it has said, unless it only says that there is nothing to wait for.
+    if (!link.empty() && link.queue.back().is_watermark && element.item.event_time != kIdleTime) link.queue.pop_back();
   } else {
-    ++link.in;
     ++link.items;
   }
   link.queue.push_back(std::move(element));
@@ -104,27 +178,79 @@ void Inbox::compact(Link& link) {
   }
 }
 
+bool Inbox::can_refill(const Link& link) const {
+  return link.spill && !stop_.stop_requested() && (link.spill->stored() > 0 || link.spill->has_returned()) &&
+         clock_->steady_now() >= link.read_again_at;
+}
+
+/// Brings the next items from disk; the lock is released meanwhile: the writer goes on.
+void Inbox::refill(Link& link, std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  auto read = link.spill->read(std::min(link.options.capacity, kRefill));
+  lock.lock();
+  link.disk_full += link.spill->take_lost();
+  if (!read || read->empty()) link.read_again_at = clock_->steady_now() + kReadPause;
+  if (!read) {
+    MORU_LOG(kError, "spilled items not read", "link", link.options.name, "error", read.error().message);
+    return;
+  }
+  const auto put_watermark = [&](TimeNs time) {
+    Element element{.item = {}, .is_watermark = true};
+    element.item.event_time = time;
+    put(link, std::move(element));
+  };
+  for (Spill::Element& element : *read) {
+    element.again ? void(++link.in) : link.spill->advance(1);
+    if (element.watermark) put_watermark(*element.watermark);
+    element.item ? put(link, Element{.item = std::move(*element.item)}) : void(++link.damaged);
+  }
+  if (link.spill->stored() == 0 && link.behind) put_watermark(*std::exchange(link.behind, std::nullopt));
+  ++progress_;
+  if (writers_wait_ > 0) spill_room_.notify_all();
+}
+
+/// What is out of a spilled queue comes home without waking anybody, so it is looked for.
+TimeNs Inbox::next_look(TimeNs deadline) const {
+  const bool look =
+      std::ranges::any_of(links_, [](const Link& link) { return link.spill && (link.spill->stored() > 0 || link.spill->has_open()); });
+  return look ? std::min(deadline, clock_->steady_now() + kLook) : deadline;
+}
+
 Inbox::Link* Inbox::next_ready() {
   for (std::size_t i = 0; i < links_.size(); ++i) {
     Link& link = links_[(turn_ + i) % links_.size()];
-    if (link.empty() && (link.open || link.end_told)) continue;
+    if (link.empty() && !can_refill(link) && (link.open || link.end_told)) continue;
     turn_ = (turn_ + i + 1) % links_.size();
     return &link;
   }
   return nullptr;
 }
 
-std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit) {
-  batch.clear();
-  std::unique_lock lock(mutex_);
-  const auto all_ended = [&] { return std::ranges::all_of(links_, &Link::end_told); };
-  Link* link = next_ready();
-  while (link == nullptr && !all_ended()) {
+/// Null when the time is over, or all links have ended.
+Inbox::Link* Inbox::wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& clock, TimeNs deadline) {
+  while (!std::ranges::all_of(links_, &Link::end_told)) {
+    if (Link* const link = next_ready()) {
+      if (!link->empty() || !can_refill(*link)) return link;
+      refill(*link, lock);
+      continue;
+    }
+    const TimeNs look = next_look(deadline);
     reader_waits_ = true;
-    not_empty_.wait(lock);
+    look == kNeverDue ? not_empty_.wait(lock) : clock.wait_until(lock, not_empty_, look);
     reader_waits_ = false;
-    link = next_ready();
+    if (deadline != kNeverDue && clock.steady_now() >= deadline) return next_ready();
   }
+  return nullptr;
+}
+
+std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit, Clock& clock, TimeNs deadline) {
+  batch.clear();
+  for (const Link& link : links_) {
+    if (link.spill) link.spill->tidy();
+  }
+  std::unique_lock lock(mutex_);
+  Link* const link = wait_for_ready(lock, clock, deadline);
+  if (link == nullptr && !std::ranges::all_of(links_, &Link::end_told)) return Taken{};
   if (link == nullptr) return std::nullopt;
   Taken taken{.link = static_cast<std::size_t>(link - links_.data())};
   if (link->empty()) {
@@ -146,8 +272,10 @@ std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t
   link->items -= items;
   link->taken += items;
   const bool wake = writers_wait_ > 0;
+  ++progress_;
   lock.unlock();
   if (wake) not_full_.notify_all();
+  if (wake && clock_ != nullptr) spill_room_.notify_all();
   return taken;
 }
 
@@ -170,8 +298,14 @@ void Inbox::add_ledger(std::vector<wire::LinkLedger>& rows) const {
     row.in = link.in;
     row.out = link.out;
     row.in_flight = link.items + link.taken;
-    if (link.dropped > 0)
-      row.dropped.emplace_back(link.options.overflow == OverflowPolicy::kSample ? "sampled" : "queue full", link.dropped);
+    row.stored = link.spill ? link.spill->stored() : 0;
+    const auto add = [&](std::string_view reason, std::uint64_t count) {
+      if (count > 0) row.dropped.emplace_back(reason, count);
+    };
+    add(link.options.overflow == OverflowPolicy::kSample ? "sampled" : "queue full", link.dropped);
+    add("too large", link.too_large);
+    add("disk full", link.disk_full);
+    add("damaged", link.damaged);
   }
 }
 

@@ -42,13 +42,13 @@ Status Outbox::Impl::open_segment() {
   return {};
 }
 
+/// The lock is held by the caller.
 Status Outbox::Impl::append(std::string_view kind, std::string_view body) {
-  const std::lock_guard lock(mutex);
-  if (kind.empty() || kind.size() > kMaxKind || body.size() > kMaxRecordBytes) {
+  if (kind.empty() || kind.size() > kMaxKind || body.size() > options.max_record_bytes) {
     return refuse(DropReason::kTooLarge,
                   {ErrorCode::kInvalidArgument,
                    fmt::format("outbox '{}': found a record of kind '{}' with {} bytes, expected a kind and at most {} bytes",
-                               folder.string(), kind.substr(0, kMaxKind), body.size(), kMaxRecordBytes)});
+                               folder.string(), kind.substr(0, kMaxKind), body.size(), options.max_record_bytes)});
   }
   const std::string frame = encode_frame(last + 1, kind, body);
   if (total_bytes + frame.size() > options.max_bytes) {
@@ -110,19 +110,37 @@ Status Outbox::Impl::sync() {
     Status status;
     if (::fdatasync(file->get()) != 0) status = fail(errno_error("fsync", folder));
     if (status && new_names) status = sync_folder(folder);
+    std::vector<Receipt> settled;  // dies after the lock is released: sources are told
     const std::lock_guard lock(mutex);
     if (!status) {
       sync_failed();
+      settled = take_receipts();
       return status;
     }
     state.last = target;
     active_durable_bytes = bytes;
     if (bytes >= options.segment_bytes && last == target) active.reset();
+    settled = take_receipts();
     write_state();
     durable_changed.notify_all();
   }
   if (drops) MORU_RETURN_IF_ERROR(sync_state());
   return {};
+}
+
+/// Those of what is durable now, and revoked those of what has been given up.
+std::vector<Receipt> Outbox::Impl::take_receipts() {
+  std::vector<Receipt> taken;
+  while (!receipts.empty() && receipts.front().first <= state.last) {
+    taken.push_back(std::move(receipts.front().second));
+    receipts.pop_front();
+  }
+  while (!receipts.empty() && receipts.back().first > last) {
+    receipts.back().second.revoke();
+    taken.push_back(std::move(receipts.back().second));
+    receipts.pop_back();
+  }
+  return taken;
 }
 
 /// After a failed fsync the kernel may have thrown the pages away and will say "done" the next time, so the file is
@@ -206,7 +224,12 @@ Result<std::shared_ptr<Outbox>> Outbox::open(const Path& folder, std::string str
   return std::shared_ptr<Outbox>(new Outbox(std::move(impl)));
 }
 
-Status Outbox::append(std::string_view kind, std::string_view body) { return impl_->append(kind, body); }
+Status Outbox::append(std::string_view kind, std::string_view body, const Receipt& receipt) {
+  const std::lock_guard lock(impl_->mutex);
+  MORU_RETURN_IF_ERROR(impl_->append(kind, body));
+  if (receipt) impl_->receipts.emplace_back(impl_->last, receipt);
+  return {};
+}
 Status Outbox::sync() { return impl_->sync(); }
 Result<std::vector<wire::Record>> Outbox::read(std::uint64_t after, std::size_t max_records) const {
   return impl_->read(after, max_records);

@@ -17,13 +17,15 @@
 
 namespace moru::edge {
 
+/// Largest body of a record, as in wire::Record.
+inline constexpr std::size_t kMaxRecordBytes = 16U << 10U;
+
 struct OutboxOptions {
   std::uint64_t max_bytes = std::uint64_t{256} << 20U;    ///< beyond: the new record is dropped("outbox full") and counted
   std::uint64_t segment_bytes = std::uint64_t{1} << 20U;  ///< a file of the log is closed at the first sync() beyond
+  std::size_t max_record_bytes = kMaxRecordBytes;         ///< of a body
 };
 
-/// Largest body of a record, as in wire::Record.
-inline constexpr std::size_t kMaxRecordBytes = 16U << 10U;
 /// The kind of the record that stands in for one whose bytes were lost on disk, so that sequence numbers have no holes;
 /// its body is {"lost": "damaged"}. The loss itself is counted in the ledger.
 inline constexpr std::string_view kLostKind = "lost";
@@ -39,8 +41,9 @@ class Outbox final : public Resource {
 
   /// Takes a record; durable once sync() has returned. Cost: a memory copy and a write without fsync.
   /// Errors: kResourceExhausted (full), kIo (the disk), kInvalidArgument (too large). Each is told once and the record
-  /// is in the ledger as dropped with its reason; the next append tries afresh.
-  Status append(std::string_view kind, std::string_view body);
+  /// is in the ledger as dropped with its reason; the next append tries afresh. A share of `receipt` is kept until the record is
+  /// durable, and revoked where the disk refuses to keep it.
+  Status append(std::string_view kind, std::string_view body, const Receipt& receipt = {});
   /// fsync of what was appended since; records become visible to read() only then. When fsync fails nobody knows what
   /// is on disk, so all that was appended since the last good one is dropped("disk full"), counted, and a new file begun.
   Status sync();

@@ -32,7 +32,7 @@ Status Outbox::Impl::read_segment(const Segment& segment, std::uint64_t* next, s
     if (!file) return fail(file.error());
     cursor = {.segment = segment.first, .offset = 0, .next = segment.first, .file = *file};
   }
-  SegmentScanner scanner(*cursor.file, path, segment.bytes, cursor.offset, cursor.next);
+  SegmentScanner scanner(*cursor.file, path, segment.bytes, cursor.offset, cursor.next, options.max_record_bytes);
   while (records.size() < max_records && *next <= segment.last) {
     MORU_ASSIGN_OR_RETURN(auto frame, scanner.next());
     if (!frame || frame->sequence > segment.last) return {};

@@ -59,7 +59,7 @@ Status Outbox::Impl::recover_segment(std::uint64_t first, std::uint64_t before, 
   const off_t size = ::lseek(file->get(), 0, SEEK_END);
   if (size < 0) return fail(errno_error("size of", path));
   Segment segment{.first = first, .last = first - 1, .bytes = static_cast<std::uint64_t>(size)};
-  SegmentScanner scanner(*file, path, segment.bytes, 0, first);
+  SegmentScanner scanner(*file, path, segment.bytes, 0, first, options.max_record_bytes);
   while (true) {
     MORU_ASSIGN_OR_RETURN(const auto frame, scanner.next());
     if (!frame || (before != 0 && frame->sequence >= before)) break;

@@ -10,12 +10,9 @@
 #include <cerrno>
 #include <charconv>
 
-#include "edge/streams/outbox.h"
-
 namespace moru::edge {
 namespace {
 
-constexpr std::size_t kMaxPayload = 1 + kMaxKind + kMaxRecordBytes;
 constexpr std::size_t kWindow = std::size_t{64} << 10U;
 /// A frame whose number is further on than this is no frame but chance: a segment never holds so many.
 constexpr std::uint64_t kLongestJump = std::uint64_t{1} << 32U;
@@ -108,8 +105,9 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   return first;
 }
 
-SegmentScanner::SegmentScanner(const Descriptor& file, Path path, std::uint64_t size, std::uint64_t offset, std::uint64_t expected)
-    : file_(file), path_(std::move(path)), size_(size), offset_(offset), expected_(expected) {}
+SegmentScanner::SegmentScanner(const Descriptor& file, Path path, std::uint64_t size, std::uint64_t offset, std::uint64_t expected,
+                               std::size_t max_body)
+    : file_(file), path_(std::move(path)), size_(size), offset_(offset), expected_(expected), max_payload_(1 + kMaxKind + max_body) {}
 
 Result<std::string_view> SegmentScanner::bytes(std::uint64_t at, std::size_t size) {
   if (at >= size_) return std::string_view();
@@ -139,7 +137,7 @@ Result<std::optional<Frame>> SegmentScanner::frame_at(std::uint64_t at) {
   if (head.size() < kFrameHead) return std::optional<Frame>();
   const std::size_t size = get_u32(head, 0);
   const std::uint64_t sequence = get_u64(head, 8);
-  if (size == 0 || size > kMaxPayload || sequence < expected_ || sequence - expected_ > kLongestJump) return std::optional<Frame>();
+  if (size == 0 || size > max_payload_ || sequence < expected_ || sequence - expected_ > kLongestJump) return std::optional<Frame>();
   MORU_ASSIGN_OR_RETURN(const auto frame, bytes(at, kFrameHead + size));
   if (frame.size() < kFrameHead + size) return std::optional<Frame>();
   if (crc32c(frame.substr(8), crc32c(frame.substr(0, 4))) != get_u32(frame, 4)) return std::optional<Frame>();

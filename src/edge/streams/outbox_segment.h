@@ -61,7 +61,8 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 class SegmentScanner {
  public:
   /// `size`: how much of the file counts; `expected`: the lowest sequence that may come.
-  SegmentScanner(const Descriptor& file, Path path, std::uint64_t size, std::uint64_t offset, std::uint64_t expected);
+  /// `max_body`: of a record.
+  SegmentScanner(const Descriptor& file, Path path, std::uint64_t size, std::uint64_t offset, std::uint64_t expected, std::size_t max_body);
   /// The next whole frame, or nothing at the end.
   Result<std::optional<Frame>> next();
   /// Where the last frame ended that next() gave.
@@ -77,6 +78,7 @@ class SegmentScanner {
   std::uint64_t size_;
   std::uint64_t offset_;
   std::uint64_t expected_;
+  std::size_t max_payload_;
   std::string window_;
   std::uint64_t window_at_ = 0;
 };

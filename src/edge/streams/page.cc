@@ -25,10 +25,14 @@ What a stream file (`kind: Stream`) is made of. Written by `moru stages --markdo
           inputs: [NAME, ...]       what it reads from; NAME.PORT for another port than the first; none at a source
           options: {...}
           queue: ITEMS              a queue of that size, and a thread, in front of it
-          overflow: block           or drop_oldest, sample: what a full queue does
+          overflow: block           or drop_oldest, sample, spill (on disk): what a full queue does
+          spill: {folder: PATH, limit_mb: 256}   without a folder in the stream's own; at the limit the writer waits
+          deadline_ms: 0            longest time for an item; a call that takes longer is counted and told. 0: none
           lateness_ms: 0            at a source: how much older than the latest an item may come
+          max_ahead_ms: 0           at a source: an item whose time is further ahead of the clock is dropped("time ahead"). 0: any
+          idle_ms: 0                at a source: when nothing came for so long, no stage waits for its time. 0: it waits
 
-An input may have a queue of its own: `{from: NAME, queue: 8, overflow: sample}`. Without a queue a *light* stage runs on the thread of
+An input may have a queue of its own: `{from: NAME, queue: 8, overflow: sample}`, with `spill` as above. Without a queue a *light* stage runs on the thread of
 its input. A value `${name}` in the file is given on the command line (`--set name=value`).
 
 ## Expressions

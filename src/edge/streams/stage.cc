@@ -19,4 +19,9 @@ const StageSpec* find_stage(std::string_view name) {
   return nullptr;
 }
 
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kIo || code == ErrorCode::kDeadlineExceeded ||
+         code == ErrorCode::kResourceExhausted;
+}
+
 }  // namespace moru::edge

@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "edge/streams/lane.h"
+#include "edge/streams/steady_wall.h"
 
 namespace moru::edge {
 namespace {
@@ -39,7 +40,7 @@ class RateMeter {
 
 class RunningStream final : public Stream {
  public:
-  RunningStream(std::string name, Clock& clock) : shared_(std::move(name), clock), rate_(clock.steady_now()) {}
+  RunningStream(std::string name, Clock& clock) : clock_(clock), shared_(std::move(name), clock_), rate_(clock.steady_now()) {}
   ~RunningStream() override { stop(); }
 
   Status open(const StreamSpec& spec, StageContext context);
@@ -56,8 +57,9 @@ class RunningStream final : public Stream {
   Status create_and_open(const StreamSpec& spec);
   Status create_node(const StreamSpec& spec, std::size_t index);
   void connect(const StreamSpec& spec);
-  std::string state_name(const std::string& waiting, const std::string& stale) const;
+  std::string state_name(const std::string& waiting, const std::string& overdue, const std::string& stale) const;
 
+  SteadyWall clock_;
   StreamShared shared_;
   std::vector<std::unique_ptr<StreamNode>> nodes_;  ///< in the order of the file
   std::vector<std::unique_ptr<Lane>> lanes_;
@@ -67,9 +69,13 @@ class RunningStream final : public Stream {
 
 Status RunningStream::open(const StreamSpec& spec, StageContext context) {
   shared_.context = std::move(context);
+  shared_.context.clock = &clock_;
   shared_.context.stop = shared_.stop.get_token();
   for (const auto& entry : spec.stages) nodes_.push_back(std::make_unique<StreamNode>(entry));
   connect(spec);
+  for (const auto& lane : lanes_) {
+    if (!lane->has_source()) MORU_RETURN_IF_ERROR_IN(fmt::format("stream '{}'", shared_.name), lane->inbox().open_spills(shared_.context));
+  }
   return create_and_open(spec);
 }
 
@@ -113,7 +119,8 @@ void RunningStream::connect(const StreamSpec& spec) {
     const auto& entry = spec.stages[index];
     for (std::size_t input = 0; is_head(index) && input < entry.links.size(); ++input) {
       const auto capacity = entry.links[input].queue.value_or(entry.spec->light ? kLightQueue : kQueue);
-      links[lane_of[index]].push_back({link_name(index, input), capacity, entry.links[input].overflow});
+      const auto& link = entry.links[input];
+      links[lane_of[index]].push_back({link_name(index, input), capacity, link.overflow, {link.spill_folder, link.spill_bytes}});
     }
   }
   for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(shared_, std::move(members[i]), std::move(links[i])));
@@ -141,6 +148,7 @@ Status RunningStream::run() {
     const std::lock_guard lock(shared_.mutex);
     shared_.running = shared_.unprepared = lanes_.size();
     shared_.running_sources = static_cast<std::size_t>(std::ranges::count_if(lanes_, [](const auto& lane) { return lane->has_source(); }));
+    shared_.running_stages = lanes_.size() - shared_.running_sources;
   }
   for (const auto& lane : lanes_) {
     try {
@@ -157,10 +165,11 @@ Status RunningStream::run() {
   return {};
 }
 
-std::string RunningStream::state_name(const std::string& waiting, const std::string& stale) const {
+std::string RunningStream::state_name(const std::string& waiting, const std::string& overdue, const std::string& stale) const {
   const bool ends = shared_.running == 0 || shared_.stop.stop_requested() || shared_.running_sources == 0;
   if (!shared_.failure.empty() && ends) return fmt::format("failed: {}", shared_.failure);
   if (shared_.running == 0) return shared_.stopped_early ? "stopped" : "finished";
+  if (!overdue.empty()) return fmt::format("overdue: {}", overdue);
   if (!waiting.empty()) return fmt::format("waiting for {}", waiting);
   if (shared_.draining || shared_.running_sources == 0 || shared_.stop.stop_requested()) return "draining";
   return stale.empty() ? "running" : fmt::format("stale: {}", stale);
@@ -171,6 +180,7 @@ StreamState RunningStream::state() const {
   std::vector<StageCounts> rows;
   for (const auto& lane : lanes_) lane->add_rows(state.ledger, rows);
   std::string waiting;
+  std::string overdue;
   std::string stale;
   for (const auto& node : nodes_) {
     const auto row = std::ranges::find(rows, node->entry().name, &StageCounts::name);
@@ -181,6 +191,10 @@ StreamState RunningStream::state() const {
       waiting = node->find_stage()->waiting_for();
     }
     if (stale.empty()) stale = row->stale;
+    if (const TimeNs deadline = node->entry().deadline; overdue.empty() && deadline != 0 && row->busy_for > deadline) {
+      overdue = fmt::format("{}: at one item for {:.1f} s, expected at most {:.3f} s", row->name, static_cast<double>(row->busy_for) / 1e9,
+                            static_cast<double>(deadline) / 1e9);
+    }
     state.stages.push_back(std::move(*row));
   }
   state.latency_p50_ns = shared_.latency.quantile(0.50);
@@ -188,7 +202,7 @@ StreamState RunningStream::state() const {
   const std::lock_guard lock(shared_.mutex);
   state.items_per_second = rate_.update(shared_.clock.steady_now(), state.items);
   state.last_error = shared_.last_error;
-  state.state = state_name(waiting, stale);
+  state.state = state_name(waiting, overdue, stale);
   return state;
 }
 

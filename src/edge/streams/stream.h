@@ -20,8 +20,8 @@
 namespace moru::edge {
 
 /// What a full queue does: makes the writer wait; throws away the oldest item; keeps one item in two, four, ... so that what is
-/// left stands evenly for the whole time.
-enum class OverflowPolicy : std::uint8_t { kBlock, kDropOldest, kSample };
+/// left stands evenly for the whole time; goes on on disk.
+enum class OverflowPolicy : std::uint8_t { kBlock, kDropOldest, kSample, kSpill };
 
 struct StreamSpec {
   /// What an input is in full. A link without a queue of its own may join two stages on one thread.
@@ -30,6 +30,8 @@ struct StreamSpec {
     std::size_t port = 0;              ///< of its outputs
     std::optional<std::size_t> queue;  ///< items, where the file says so
     OverflowPolicy overflow = OverflowPolicy::kBlock;
+    std::string spill_folder = {};  ///< empty: one in StageContext::state
+    std::uint64_t spill_bytes = std::uint64_t{256} << 20U;
   };
   struct StageEntry {
     std::string name;   ///< unique in the stream; also the field's name in messages
@@ -39,6 +41,9 @@ struct StreamSpec {
     std::vector<std::string> inputs;  ///< what it reads from, "NAME" or "NAME.PORT"; empty for a source
     std::vector<Link> links;          ///< the same, one each
     TimeNs lateness = 0;              ///< of a source: how much older than the latest an item may come
+    TimeNs max_ahead = 0;             ///< of a source: how far after the clock's an item's time may be; 0: any time
+    TimeNs idle = 0;                  ///< of a source: when it has sent nothing so long, no stage waits for its time; 0: never
+    TimeNs deadline = 0;              ///< of the others: longest time for an item; 0: none
     ConfigObject at;                  ///< where it stands in the file
   };
   std::string name;
@@ -68,6 +73,9 @@ struct StageCounts {
   std::uint64_t used = 0;                                      ///< consumed, and now in what was emitted, or written
   std::uint64_t held = 0;                                      ///< consumed, and still in the stage
   std::vector<std::pair<std::string, std::uint64_t>> dropped;  ///< reason -> count; "error: ..." when process() failed
+  std::uint64_t unsettled = 0;                                 ///< of an acknowledging source: emitted, and their end not known yet
+  std::uint64_t overdue = 0;                                   ///< calls that took longer than the stage's deadline_ms
+  TimeNs busy_for = 0;                                         ///< how long the call at hand has taken, of a stage with a deadline
   std::string stale;                                           ///< what it failed with, while it waits to be opened again
   bool holds = false;                                          ///< StageSpec::holds, or a sink
   std::uint64_t dropped_total() const;
@@ -76,7 +84,8 @@ struct StageCounts {
 };
 
 struct StreamState {
-  /// "running", "stale: ..." (a stage or source waits to be opened again), "waiting for a release", "draining", "finished"
+  /// "running", "overdue: ..." (a stage has not come back within its deadline), "stale: ..." (a stage or source waits to be opened
+  /// again), "waiting for a release", "draining", "finished"
   /// (everything has passed all stages), "stopped", "failed: ..."
   std::string state;
   std::uint64_t items = 0;   ///< emitted by the sources

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
+
+#include "core/log.h"
 
 namespace moru::edge {
 
@@ -24,14 +27,23 @@ StreamNode::StreamNode(StreamSpec::StageEntry entry)
     : entry_(std::move(entry)),
       watermarks_(entry_.inputs.size(), kNoTime),
       ended_(entry_.inputs.size(), false),
+      idle_(entry_.inputs.size(), false),
       watermark_(kNoTime),
       latest_(kNoTime) {}
+
+StreamNode::~StreamNode() {
+  if (receipts_) receipts_->close();  // a receipt may outlive the stream, in the hands of some client's thread
+}
 
 Status StreamNode::create(std::span<const Schema> inputs) {
   if (is_source()) {
     MORU_ASSIGN_OR_RETURN(source_, entry_.spec->create_source(entry_.options));
     MORU_ASSIGN_OR_RETURN(auto schema, source_->bind());
     schemas_ = {std::move(schema)};
+    if (entry_.spec->acknowledges) {
+      receipts_ = std::make_shared<ReceiptBook>(
+          [source = source_.get()](std::uint64_t sequence, Outcome outcome) { source->settle(sequence, outcome); });
+    }
   } else {
     MORU_ASSIGN_OR_RETURN(stage_, entry_.spec->create(entry_.options));
     const Schema all = common({inputs.begin(), inputs.end()});
@@ -52,12 +64,18 @@ Status StreamNode::open(const StageContext& context) { return is_source() ? sour
 Status StreamNode::close() { return is_source() ? source_->close() : stage_->close(); }
 
 void StreamNode::process(std::size_t input, Item&& item) {
-  if (!refusal_.empty()) return refuse(refusal_);
-  if (reopen_at_ != 0) return refuse("stale");
+  if (!refusal_.empty()) return refuse(item, refusal_);
+  if (reopen_at_ != 0) return refuse(item, "stale");
   ++local_.consumed;
+  current_ = item.receipt;
   const TimeNs emitted_at = item.emitted;
   const std::uint64_t dropped_before = dropped_;
+  begin_call();
   const Status status = stage_->process_from(input, std::move(item), *this);
+  end_call();
+  // What may go well the next time is sent again, and so is what a stop has caught.
+  if (!status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled)) current_.revoke();
+  current_.reset();
   if (status) {
     if (is_sink()) lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
@@ -73,6 +91,41 @@ void StreamNode::process(std::size_t input, Item&& item) {
   if (stopped) return;
   lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
   if (stage_->lost()) lose();
+}
+
+// The time of a call is the stage's own, without that of the stages and queues that it hands items to.
+
+void StreamNode::begin_call() {
+  spent_ = 0;
+  go_on();
+}
+
+void StreamNode::go_on() {
+  if (entry_.deadline != 0) busy_since_ = lane_->clock->steady_now() - spent_;
+}
+
+void StreamNode::leave() {
+  if (entry_.deadline != 0) spent_ = lane_->clock->steady_now() - busy_since_.exchange(0);
+}
+
+void StreamNode::end_call() {
+  leave();
+  if (spent_ <= entry_.deadline) return;
+  if (++local_.overdue > 1) return;  // told once; then it is counted
+  lane_->error = fmt::format("{}: found {:.1f} ms for one call, expected at most the deadline_ms of {:.1f}", entry_.name,
+                             static_cast<double>(spent_) / 1e6, static_cast<double>(entry_.deadline) / 1e6);
+  MORU_LOG(kWarn, "stage over its deadline", "stage", entry_.name, "error", lane_->error);
+}
+
+TimeNs StreamNode::busy_for(TimeNs now) const {
+  const TimeNs since = busy_since_;
+  return since == 0 ? 0 : now - since;
+}
+
+void StreamNode::on_due() {
+  begin_call();
+  stage_->on_due(*this);
+  end_call();
 }
 
 void StreamNode::lose() {
@@ -94,13 +147,20 @@ void StreamNode::try_reopen(const StageContext& context) {
   reopen_at_ = 0;
 }
 
-void StreamNode::refuse(std::string_view reason) {
+void StreamNode::refuse(const Item& item, std::string_view reason) {
   ++local_.consumed;
+  item.receipt.revoke();
   drop(reason);
 }
 
 void StreamNode::emit_to(std::size_t port, Item&& item) {
   if (item.emitted == 0) item.emitted = lane_->steady_now();
+  if (!item.receipt) item.receipt = receipts_ ? receipts_->issue(item.sequence) : current_;
+  // One such item would make all that come after it late.
+  if (entry_.max_ahead != 0 && item.event_time > lane_->wall_now() + entry_.max_ahead) {
+    const Item ahead = std::move(item);
+    return drop("time ahead");
+  }
   latest_ = std::max(latest_, item.event_time);
   // The last reader gets the item itself, those before it a copy.
   Target* last = nullptr;
@@ -117,13 +177,16 @@ void StreamNode::emit_to(std::size_t port, Item&& item) {
 bool StreamNode::is_read(std::size_t port) const { return std::ranges::find(targets_, port, &Target::port) != targets_.end(); }
 
 void StreamNode::deliver(Target& target, Item&& item) {
+  const bool busy = entry_.deadline != 0 && busy_since_ != 0;
+  if (busy) leave();
   if (target.inbox == nullptr) {
     ++target.passed;
     target.node->process(target.input, std::move(item));
-    return;
+  } else {
+    target.batch.emplace_back(std::move(item), false);
+    if (target.batch.size() >= kLargestBatch) target.inbox->push(target.link, target.batch);
   }
-  target.batch.emplace_back(std::move(item), false);
-  if (target.batch.size() >= kLargestBatch) target.inbox->push(target.link, target.batch);
+  if (busy) go_on();
 }
 
 void StreamNode::drop(std::string_view reason) {
@@ -144,16 +207,25 @@ void StreamNode::drop(std::string_view reason) {
 
 void StreamNode::on_watermark(std::size_t input, TimeNs time) {
   if (!is_source()) {
-    watermarks_[input] = std::max(watermarks_[input], time);
-    time = std::numeric_limits<TimeNs>::max();
+    idle_[input] = time == kIdleTime;
+    if (!idle_[input]) watermarks_[input] = std::max(watermarks_[input], time);
+    time = kIdleTime;
     for (std::size_t i = 0; i < watermarks_.size(); ++i) {
-      if (!ended_[i]) time = std::min(time, watermarks_[i]);
+      if (!ended_[i] && !idle_[i]) time = std::min(time, watermarks_[i]);
     }
   }
-  if (time <= watermark_ || time == std::numeric_limits<TimeNs>::max()) return;
-  watermark_ = time;
-  if (stage_ && entry_.spec->timed) stage_->watermark(time, *this);
-  pass_watermark(time);
+  if (time == kIdleTime) {
+    if (!std::exchange(idle_told_, true)) pass_watermark(time);
+    return;
+  }
+  const bool is_back = std::exchange(idle_told_, false);
+  if (time > watermark_) {
+    watermark_ = time;
+    if (stage_ && entry_.spec->timed) stage_->watermark(time, *this);
+  } else if (!is_back) {
+    return;
+  }
+  pass_watermark(watermark_);
 }
 
 void StreamNode::pass_watermark(TimeNs time) {
@@ -200,6 +272,7 @@ void StreamNode::publish() {
   published_.emitted = local_.emitted;
   published_.used = local_.used;
   published_.held = local_.held;
+  published_.overdue = local_.overdue;
   published_.dropped.resize(local_.dropped.size());
   for (std::size_t i = 0; i < local_.dropped.size(); ++i) {
     auto& [reason, count] = published_.dropped[i];

@@ -2,6 +2,7 @@
 // One stage of a running stream: what it hands its items to, how far time has come for it, and its counts.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,11 +19,16 @@ namespace moru::edge {
 struct LaneLocal {
   Clock* clock = nullptr;
   TimeNs now = 0;             ///< monotonic; read once for a batch, 0: not yet
+  TimeNs wall = 0;            ///< the same of the wall clock
   std::vector<TimeNs> ended;  ///< Item::emitted of those that a sink has taken since the last publish
   std::string error;          ///< the last failure of an item; empty: none since the last publish
   TimeNs steady_now() {
     if (now == 0) now = clock->steady_now();
     return now;
+  }
+  TimeNs wall_now() {
+    if (wall == 0) wall = clock->wall_now();
+    return wall;
   }
 };
 
@@ -45,12 +51,16 @@ class StreamNode final : public Output {
     std::uint64_t emitted = 0;
     std::uint64_t used = 0;
     std::uint64_t held = 0;
+    std::uint64_t overdue = 0;
     std::vector<std::pair<std::string, std::uint64_t>> dropped;
     std::vector<std::uint64_t> passed;  ///< by each target, in their order
     std::string stale;                  ///< since when it failed, why; empty: it does not
   };
 
   explicit StreamNode(StreamSpec::StageEntry entry);
+  StreamNode(const StreamNode&) = delete;
+  StreamNode& operator=(const StreamNode&) = delete;
+  ~StreamNode() override;
   const StreamSpec::StageEntry& entry() const { return entry_; }
   bool is_source() const { return entry_.spec->kind == StageKind::kSource; }
   bool is_sink() const { return entry_.spec->kind == StageKind::kSink; }
@@ -64,8 +74,11 @@ class StreamNode final : public Output {
 
   /// Handles one item that came by `input` and counts what became of it.
   void process(std::size_t input, Item&& item);
-  /// Counts an item that was taken but not processed.
-  void refuse(std::string_view reason);
+  /// When the stage wants to be called although nothing comes.
+  TimeNs due() const { return stage_ && refusal_.empty() && reopen_at_ == 0 ? stage_->due() : kNeverDue; }
+  void on_due();
+  /// How long the call at hand has taken, of a stage with a deadline. From any thread.
+  TimeNs busy_for(TimeNs now) const;
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -97,13 +110,21 @@ class StreamNode final : public Output {
   const SourceStage* find_source() const { return source_.get(); }
   Stage& stage() { return *stage_; }
   const Stage* find_stage() const { return stage_.get(); }
+  /// Of a source that acknowledges; else null.
+  ReceiptBook* receipts() const { return receipts_.get(); }
   std::vector<Target>& targets() { return targets_; }
   const std::vector<Target>& targets() const { return targets_; }
   /// Time matters to it or to a stage behind it.
   bool timed = false;
 
  private:
+  /// Counts an item that was taken but not processed; its sender must send it again.
+  void refuse(const Item& item, std::string_view reason);
   void deliver(Target& target, Item&& item);
+  void begin_call();
+  void go_on();
+  void leave();
+  void end_call();
   void pass_watermark(TimeNs time);
   void lose();
 
@@ -112,9 +133,13 @@ class StreamNode final : public Output {
   std::unique_ptr<Stage> stage_;
   std::unique_ptr<SourceStage> source_;
   std::vector<Schema> schemas_;
+  std::shared_ptr<ReceiptBook> receipts_;
+  Receipt current_;  ///< of the item that is being processed
   std::vector<Target> targets_;
   std::vector<TimeNs> watermarks_;  ///< of each input
   std::vector<bool> ended_;
+  std::vector<bool> idle_;  ///< of each input: its time is not waited for
+  bool idle_told_ = false;
   TimeNs watermark_;
   TimeNs latest_;  ///< the latest event time that was emitted
   Counts local_;
@@ -122,7 +147,9 @@ class StreamNode final : public Output {
   Counts published_;
   std::string_view refusal_;
   TimeNs reopen_at_ = 0;
-  int losses_ = 0;  ///< in a row
+  int losses_ = 0;                     ///< in a row
+  std::atomic<TimeNs> busy_since_{0};  ///< less the time that it was not at work in this call; 0: it is not
+  TimeNs spent_ = 0;
 };
 
 /// The pause before the n-th attempt (from 1) to open something again: 0.1 s, 0.2 s, ... at most 5 s.

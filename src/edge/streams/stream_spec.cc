@@ -8,22 +8,16 @@
 #include <set>
 
 #include "core/text.h"
+#include "edge/streams/entry_options.h"
 #include "edge/streams/stream.h"
 
 namespace moru::edge {
 namespace {
 
 constexpr std::size_t kMaxStages = 64;      // a thread each
-constexpr double kMaxQueue = 65536;         // items
-constexpr std::size_t kQueueOfPolicy = 64;  // items of a link that says what to do when it is full, but not when that is
 constexpr std::size_t kMaxNameLength = 64;  // it stands in messages and counters
 
-using Mistakes = std::vector<std::string>;
 using Table = std::span<const StageSpec* const>;
-
-std::string mistake(const ConfigObject& at, std::string_view found, std::string_view expected) {
-  return fmt::format("{}: {}, expected {}", at.where(), found, expected);
-}
 
 bool valid_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNameLength && std::ranges::all_of(name, [](unsigned char c) {
@@ -53,69 +47,18 @@ Status check_options(const StreamSpec::StageEntry& entry) {
   return {};
 }
 
-OverflowPolicy policy_of(std::string_view word) {
-  if (word == "drop_oldest") return OverflowPolicy::kDropOldest;
-  return word == "sample" ? OverflowPolicy::kSample : OverflowPolicy::kBlock;
-}
-
-/// How a link is held: what the stage says for all its inputs, and what one of them says for itself.
-struct QueueOptions {
-  std::int64_t queue = 0;  // 0: not said
-  std::string overflow;
-
-  void read(ConfigReader& reader) {
-    reader.optional("queue", &queue, {.min = 1, .max = kMaxQueue});
-    reader.choice("overflow", &overflow, {"block", "drop_oldest", "sample"});
-  }
-};
-
-StreamSpec::Link link_of(const QueueOptions& own, const QueueOptions& common) {
-  StreamSpec::Link link;
-  const auto queue = own.queue != 0 ? own.queue : common.queue;
-  const auto& overflow = own.overflow.empty() ? common.overflow : own.overflow;
-  if (queue != 0) link.queue = static_cast<std::size_t>(queue);
-  // A policy needs a queue to act on.
-  if (!overflow.empty() && queue == 0) link.queue = kQueueOfPolicy;
-  link.overflow = policy_of(overflow);
-  return link;
-}
-
-/// `inputs: [NAME, NAME.PORT, {from: NAME, queue: 8, overflow: sample}]`
-Status read_inputs(const std::optional<ConfigObject>& inputs, const QueueOptions& common, StreamSpec::StageEntry& entry) {
-  if (!inputs) return {};
-  if (!inputs->is_list()) {
-    return fail(ErrorCode::kInvalidArgument,
-                mistake(*inputs, fmt::format("{} for 'inputs'", inputs->found()), "a list of names of other stages"));
-  }
-  for (const auto& input : inputs->items()) {
-    std::string from;
-    QueueOptions own;
-    if (input.is_map()) {
-      ConfigReader reader(input);
-      reader.required("from", &from);
-      own.read(reader);
-      MORU_RETURN_IF_ERROR(reader.finish());
-    } else {
-      MORU_ASSIGN_OR_RETURN(from, input.as_string());
-    }
-    entry.inputs.push_back(std::move(from));
-    entry.links.push_back(link_of(own, common));
-  }
-  return {};
-}
-
 std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistakes& mistakes) {
   StreamSpec::StageEntry entry{.name = {}, .stage = {}, .spec = nullptr, .options = at, .inputs = {}, .links = {}, .at = at};
   std::optional<ConfigObject> options;
   std::optional<ConfigObject> inputs;
   QueueOptions queue;
-  double lateness_ms = 0.0;
+  TimeOptions times;
   ConfigReader reader(at);
   reader.required("name", &entry.name);
   reader.required("stage", &entry.stage);
   reader.optional("options", &options);
   reader.optional("inputs", &inputs);
-  reader.optional("lateness_ms", &lateness_ms, {.min = 0.0, .max = 1e9});
+  times.read(reader);
   queue.read(reader);
   Status status = reader.finish();
   if (status) status = read_inputs(inputs, queue, entry);
@@ -123,7 +66,7 @@ std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistake
     mistakes.push_back(status.error().message);
     return std::nullopt;
   }
-  entry.lateness = static_cast<TimeNs>(lateness_ms * static_cast<double>(kMillisecond));
+  times.put_into(entry);
   const auto field = [&](std::string_view key) { return at.find(key).value_or(at); };
   if (!valid_name(entry.name))
     mistakes.push_back(mistake(field("name"), fmt::format("found name '{}'", entry.name), "1 to 64 letters, digits, '-' or '_'"));
@@ -135,8 +78,7 @@ std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistake
                                fmt::format("one of {}", fmt::join(known, ", "))));
     return std::nullopt;
   }
-  if (lateness_ms > 0.0 && entry.spec->kind != StageKind::kSource)
-    mistakes.push_back(mistake(field("lateness_ms"), fmt::format("found lateness_ms at '{}'", entry.name), "it at a source only"));
+  check_times(entry, mistakes);
   if (!options) {
     auto none = ConfigObject::parse("{}", fmt::format("{} (options)", at.where()));
     if (!none) {
