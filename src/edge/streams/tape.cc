@@ -19,6 +19,7 @@ constexpr std::size_t kMaxBody = std::size_t{256} << 20U;     // an item of imag
 constexpr std::size_t kFlushBytes = std::size_t{256} << 10U;  // and a second: what a crash may take
 constexpr std::size_t kElementHead = 1 + 4 + 8 + 8;           // kind, source, wall, steady
 constexpr std::size_t kMaxSources = 4096;
+constexpr TimeNs kFarthest = TimeNs{1} << 61;  // 73 years: sums of two stay in range
 
 void put_i64(std::string& out, TimeNs value) { put_u64(out, static_cast<std::uint64_t>(value)); }
 TimeNs get_i64(std::string_view bytes, std::size_t at) { return static_cast<TimeNs>(get_u64(bytes, at)); }
@@ -36,6 +37,11 @@ std::optional<std::string> take_text(std::string_view& bytes) {
   std::string text(bytes.substr(4, size));
   bytes.remove_prefix(4 + size);
   return text;
+}
+
+/// Of a monotonic time, which a replay moves; and of a wall time, which it does not.
+bool in_range(TimeNs steady, TimeNs wall) {
+  return steady >= -kFarthest && steady <= kFarthest && wall >= -2 * kFarthest && wall <= 2 * kFarthest;
 }
 
 std::uint32_t record_crc(std::string_view size, std::string_view body) { return crc32c(body, crc32c(size)); }
@@ -152,6 +158,7 @@ Status TapeReader::read_head() {
   head_.steady = get_i64(rest, 8);
   rest.remove_prefix(16);
   auto stream = take_text(rest);
+  if (!in_range(head_.steady, head_.wall)) return fail(corrupt("a time out of range"));
   if (!stream || rest.size() < 4 || get_u32(rest, 0) > kMaxSources) return fail(corrupt("a damaged head"));
   head_.stream = std::move(*stream);
   const std::uint32_t count = get_u32(rest, 0);
@@ -203,12 +210,13 @@ Result<std::optional<TapeElement>> TapeReader::next() {
   TapeElement element{
       .kind = static_cast<TapeKind>(body[0]), .source = get_u32(body, 1), .wall = get_i64(body, 5), .steady = get_i64(body, 13)};
   const std::string_view rest = body.substr(kElementHead);
+  if (!in_range(element.steady, element.wall)) return fail(corrupt("a time out of range"));
   const bool of_a_source = element.kind != TapeKind::kDue;
   if (of_a_source && element.source >= head_.sources.size())
     return fail(corrupt(fmt::format("source {} of {}", element.source, head_.sources.size())));
   switch (element.kind) {
     case TapeKind::kItem:
-      if (rest.size() < 8) return fail(corrupt("a record that is too short"));
+      if (rest.size() < 8 || !in_range(get_i64(rest, 0), 0)) return fail(corrupt("an item without the time when it was emitted"));
       {
         MORU_ASSIGN_OR_RETURN_IN(fmt::format("recording '{}': byte {}", name_, at_), element.item, items_.read(rest.substr(8)));
         element.item.emitted = get_i64(rest, 0);
