@@ -20,9 +20,9 @@ struct CanOptions {
     std::string name;
     std::vector<Signal> signals;
   };
-  std::string interface;
+  std::string interface = {};
   bool fd = false;
-  std::vector<Message> messages;
+  std::vector<Message> messages = {};
   std::int64_t items = 0;
 };
 

@@ -28,7 +28,8 @@ class TapeClock final : public Clock {
     const TimeNs length = deadline - steady_;
     const TimeNs end = real_.steady_now() + length;
     if (length > 0) real_.wait_until(lock, wake, end);
-    if (length > 0 && real_.steady_now() >= end) set(wall_ + length, deadline);
+    const bool owns = owner_.load() == std::this_thread::get_id();
+    if (owns && length > 0 && real_.steady_now() >= end) set(wall_ + length, deadline);
   }
 
  private:

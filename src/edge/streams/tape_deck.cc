@@ -68,7 +68,9 @@ StreamSpec::StageEntry relay_of(const StreamSpec& spec, const Outlet& outlet) {
   relay.stage = kRelay.name;
   relay.spec = &kRelay;
   relay.inputs = {tape_name(source, outlet.second)};
-  relay.links = {readers.size() == 1 ? readers.front() : StreamSpec::Link{.from = outlet.first, .port = outlet.second}};
+  relay.links = {readers.front()};
+  if (readers.size() > 1) relay.links.front().queue.reset();
+  if (readers.size() > 1) relay.links.front().overflow = OverflowPolicy::kBlock;
   relay.lateness = 0;
   return relay;
 }
