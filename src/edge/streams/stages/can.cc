@@ -47,13 +47,12 @@ Result<CanOptions::Message> read_message(const ConfigObject& object, std::size_t
 /// Two messages may have a signal of the same name when it is the same thing.
 Status check_messages(const ConfigObject& object, const std::vector<CanOptions::Message>& messages) {
   std::vector<FieldSpec> known = {{.name = "message", .type = FieldType::kText}};
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (std::ranges::find(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i), messages[i].id, &CanOptions::Message::id) !=
-        messages.begin() + static_cast<std::ptrdiff_t>(i)) {
+  for (const auto& message : messages) {
+    if (std::ranges::count(messages, message.id, &CanOptions::Message::id) > 1) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: found message {:#x} twice, expected it once", object.where(), messages[i].id.id));
+                  fmt::format("{}: found message {:#x} twice, expected it once", object.where(), message.id.id));
     }
-    for (const auto& signal : messages[i].signals) {
+    for (const auto& signal : message.signals) {
       const auto same = std::ranges::find(known, signal.spec.name, &FieldSpec::name);
       if (same == known.end()) {
         known.push_back(signal.spec);
