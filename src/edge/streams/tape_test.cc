@@ -180,7 +180,9 @@ spec:
     while (!(*running)->finished()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     (*running)->stop();
     if (state != nullptr) *state = (*running)->state();
-    if (writer) EXPECT_TRUE(writer->close());
+    if (writer) {
+      EXPECT_TRUE(writer->close());
+    }
     const auto means = read_file(path(name + ".means"));
     const auto any = read_file(path(name + ".any"));
     return means && any ? *means + *any : "no output";

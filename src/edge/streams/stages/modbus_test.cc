@@ -101,10 +101,10 @@ class ModbusTest : public ::testing::Test {
 TEST_F(ModbusTest, ReadsEveryTypeInOneRequestATable) {
   Server server;
   auto& map = server.map();
-  map.tab_registers[10] = 0xFFFE;                           // -2
-  ::modbus_set_float_abcd(21.5F, &map.tab_registers[11]);   // high word first
-  ::modbus_set_float_cdab(-3.25F, &map.tab_registers[13]);  // low word first
-  map.tab_registers[15] = 0xFFFF;                           // uint32 4294967295
+  map.tab_registers[10] = 0xFFFE;  // -2
+  map.tab_registers[11] = 0x41AC;  // 21.5 as float32 is 0x41AC0000
+  map.tab_registers[14] = 0xC050;  // -3.25, low word first
+  map.tab_registers[15] = 0xFFFF;  // uint32 4294967295
   map.tab_registers[16] = 0xFFFF;
   for (int i = 0; i < 4; ++i) map.tab_registers[17 + i] = i == 3 ? 0xFFFD : 0xFFFF;  // int64 -3
   map.tab_registers[21] = 0x3930;                                                    // bytes swapped: 12345
@@ -186,7 +186,7 @@ TEST_F(ModbusTest, ASilentOrAbsentServerIsAnErrorThatMayGoAway) {
   ASSERT_EQ(poll(*source), "");
   server->silent = true;
   clock_.advance(kMillisecond);
-  EXPECT_THAT(poll(*source), HasSubstr("read 1 at 0: nothing within 30.0 ms, expected an answer"));
+  EXPECT_THAT(poll(*source), HasSubstr("read 1 at 0: nothing within 30.00 ms, expected an answer"));
   ASSERT_TRUE(source->close());
   server.reset();
   EXPECT_THAT(poll(*source), HasSubstr("connect: Connection refused"));
@@ -248,7 +248,7 @@ TEST(ModbusFields, MistakesHaveTheirLine) {
 
 TEST(ModbusExample, RunsAgainstAServer) {
   Server server;
-  ::modbus_set_float_abcd(1.5F, server.map().tab_input_registers);
+  server.map().tab_input_registers[0] = 0x3FC0;  // 1.5 as float32
   const StageSpec& spec = *find_stage("modbus");
   std::string example(spec.example);
   example.replace(example.find("port: 502"), 9, "port: " + std::to_string(server.port()));
