@@ -65,6 +65,11 @@ bool StreamShared::wait_until(TimeNs deadline) {
 std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
   std::vector<std::size_t> lanes(spec.stages.size());
   std::size_t count = 0;
+  if (spec.lanes == LanePlan::kOne) return lanes;
+  if (spec.lanes == LanePlan::kOneForStages) {
+    for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = spec.stages[i].links.empty() ? ++count : 0;
+    return lanes;
+  }
   for (const std::size_t index : spec.order) {
     const auto& entry = spec.stages[index];
     const auto lane_of = [&](const StreamSpec::Link& link) { return lanes[link.from]; };
@@ -76,10 +81,16 @@ std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
   return lanes;
 }
 
-Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Inbox::LinkOptions> links)
-    : shared_(shared), nodes_(std::move(nodes)) {
-  local_.clock = &shared.clock;
-  if (!head().is_source()) inbox_ = std::make_unique<Inbox>(std::move(links), mutex_);
+Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Entry> entries)
+    : shared_(shared), nodes_(std::move(nodes)), entries_(std::move(entries)), source_open_(!shared.tape.reader) {
+  local_.clock = shared.context.clock;
+  if (!head().is_source()) {
+    std::vector<Inbox::LinkOptions> links;
+    for (const Entry& entry : entries_) links.push_back(entry.link);
+    inbox_ = std::make_unique<Inbox>(std::move(links), mutex_);
+  } else if (!shared.tape.reader) {
+    local_.clock = &shared.clock;  // a source lives in the machine's time; what it emits gets its place on the tape later
+  }
   for (StreamNode* node : nodes_) node->join_lane(local_);
 }
 
@@ -106,7 +117,11 @@ void Lane::abandon() {
 
 void Lane::run() {
   prepare();
-  has_source() ? run_source() : run_stages();
+  if (shared_.tape.reader) {
+    run_tape();
+  } else {
+    has_source() ? run_source() : run_stages();
+  }
   publish();
   close_stages();
   for (const StreamNode* node : nodes_) node->close_targets();
@@ -154,7 +169,7 @@ void Lane::prepare() {
 
 /// Opens the source where it is closed, and lets it emit.
 Status Lane::produce(bool& at_end) {
-  if (!source_open_) MORU_RETURN_IF_ERROR(head().open(shared_.context));
+  if (!source_open_) MORU_RETURN_IF_ERROR(head().open(shared_.source_context));
   source_open_ = true;
   auto produced = head().source().produce(head());
   if (!produced) return fail(produced.error());
@@ -228,10 +243,11 @@ void Lane::advance_time() {
 void Lane::run_stages() {
   const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
   std::vector<Element> batch;
+  if (shared_.tape.clock) shared_.tape.clock->begin();
   while (const auto taken = inbox_->take(batch, limit, shared_.clock, next_due())) {
     reopen_lost();
     if (taken->ended) {
-      head().on_end(taken->link);
+      handle_end(taken->link);
     } else {
       handle(taken->link, batch);
     }
@@ -241,15 +257,25 @@ void Lane::run_stages() {
 }
 
 void Lane::handle(std::size_t link, std::vector<Element>& batch) {
+  const auto& [options, node, input] = entries_[link];
   for (Element& element : batch) {
     // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
-    while (head().paused() && shared_.wait_until(head().reopen_at())) head().try_reopen(shared_.context);
+    while (node->paused() && shared_.wait_until(node->reopen_at())) node->try_reopen(shared_.context);
+    const bool recorded = record(element.is_watermark ? TapeKind::kWatermark : TapeKind::kItem, link, element.item);
     if (element.is_watermark) {
-      head().on_watermark(link, element.item.event_time);
+      if (recorded) node->on_watermark(input, element.item.event_time);
+    } else if (recorded) {
+      node->process(input, std::move(element.item));
     } else {
-      head().process(link, std::move(element.item));
+      node->refuse(element.item, "recording full");
     }
   }
+}
+
+void Lane::handle_end(std::size_t link) {
+  Item none;
+  record(TapeKind::kEnd, link, none);
+  entries_[link].node->on_end(entries_[link].input);
 }
 
 void Lane::reopen_lost() {
@@ -266,7 +292,10 @@ TimeNs Lane::next_due() const {
 
 void Lane::call_due() {
   if (next_due() == kNeverDue) return;
-  const TimeNs now = shared_.clock.steady_now();
+  const bool replays = shared_.tape.reader != nullptr;
+  const TimeNs now = replays ? local_.clock->steady_now() : shared_.clock.steady_now();
+  Item none;
+  if (next_due() > now || !record(TapeKind::kDue, 0, none)) return;
   for (StreamNode* node : nodes_) {
     if (node->due() <= now) node->on_due();
   }

@@ -114,12 +114,14 @@ class StreamNode final : public Output {
   ReceiptBook* receipts() const { return receipts_.get(); }
   std::vector<Target>& targets() { return targets_; }
   const std::vector<Target>& targets() const { return targets_; }
+  /// Counts an item that was taken but not processed; its sender must send it again.
+  void refuse(const Item& item, std::string_view reason);
+  /// Its items come from a recording: nobody waits for an answer.
+  void forget_receipts() { receipts_.reset(); }
   /// Time matters to it or to a stage behind it.
   bool timed = false;
 
  private:
-  /// Counts an item that was taken but not processed; its sender must send it again.
-  void refuse(const Item& item, std::string_view reason);
   void deliver(Target& target, Item&& item);
   void begin_call();
   void go_on();
