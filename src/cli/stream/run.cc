@@ -8,7 +8,9 @@
 #include "cli/support/models.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "core/process.h"
+#include "edge/streams/observation.h"
 #include "edge/streams/outbox.h"
 #include "edge/streams/stages/infer.h"
 #include "model/formats/bundle/bundle.h"
@@ -27,7 +29,9 @@ struct Options {
   std::string backend = "onnxruntime";
   std::string outbox;
   std::uint64_t items = 0;
-  std::string state;
+  edge::ObservationOptions seen;
+  std::string dead_letters;
+  std::string log = "text";
   Format format = Format::kText;
 };
 
@@ -98,37 +102,46 @@ Status add_outbox(const Options& options, const edge::StreamSpec& spec, std::opt
   return {};
 }
 
+/// Until the stream has ended, or somebody asks to stop; the state folder is kept up to date.
+Status wait_for_end(const Options& options, edge::Stream& stream, const edge::Observation& seen, const std::string& name) {
+  Progress progress(name, options.items);
+  TimeNs written = 0;
+  while (!stream.finished() && !wait_for_stop(20 * kMillisecond)) {
+    const auto state = stream.state();
+    progress.update(state.items, state.state);
+    if (system_clock().steady_now() - written < kSecond) continue;
+    written = system_clock().steady_now();
+    MORU_RETURN_IF_ERROR(seen.write_state());
+  }
+  return {};
+}
+
 Outcome run_stream(const Options& options) {
+  if (options.log == "json") set_log_sink(json_log_sink());
   MORU_ASSIGN_OR_RETURN(auto spec, options.stream.read());
+  if (!options.dead_letters.empty()) spec.dead_letters = edge::DeadLetterOptions{.path = options.dead_letters, .reasons = {}};
   const std::string name = spec.name;
   edge::StageContext context{.clock = &system_clock(), .resources = {}, .stream = name, .stop = {}};
   std::optional<TempFolder> scratch;
   MORU_RETURN_IF_ERROR(add_models(options, spec, context));
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
   const auto outbox = context.resource<edge::Outbox>("outbox");
-  const TimeNs started = system_clock().steady_now();
+  MORU_ASSIGN_OR_RETURN(const auto seen, edge::Observation::prepare(options.seen, name, system_clock()));
+  if (seen->watch()) context.resources["watch"] = seen->watch();
   MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context)));
-  if (options.items > 0) stream->drain_at(options.items);
-  const auto report = [&] {
-    const double seconds = static_cast<double>(system_clock().steady_now() - started) / static_cast<double>(kSecond);
+  MORU_RETURN_IF_ERROR(seen->begin(*stream, [&] {
     auto state = stream->state();
     if (outbox) state.ledger.push_back(outbox->ledger());
-    return stream_report(name, state, seconds);
-  };
-  {
-    Progress progress(name, options.items);
-    TimeNs written = 0;
-    while (!stream->finished() && !wait_for_stop(20 * kMillisecond)) {
-      const auto state = stream->state();
-      progress.update(state.items, state.state);
-      if (options.state.empty() || system_clock().steady_now() - written < kSecond) continue;
-      written = system_clock().steady_now();
-      MORU_RETURN_IF_ERROR(write_file_atomic(options.state, report().dump()));
-    }
-  }
+    return state;
+  }));
+  if (options.items > 0) stream->drain_at(options.items);
+  const Status waited = wait_for_end(options, *stream, *seen, name);
   stream->stop();
-  const Json last = report();
-  if (!options.state.empty()) MORU_RETURN_IF_ERROR(write_file_atomic(options.state, last.dump()));
+  const Json last = seen->report();
+  const Status written = seen->write_state();
+  seen->end();
+  MORU_RETURN_IF_ERROR(waited);
+  MORU_RETURN_IF_ERROR(written);
   if (options.format == Format::kJson) {
     print_json(last);
   } else {
@@ -155,8 +168,19 @@ void add_stream_run(CLI::App& app, std::function<Outcome()>* run) {
   run_command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
   run_command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
   run_command->add_option("--items", options.items, "Ends after so many items");
-  run_command->add_option("--state", options.state,
-                          "Writes the state and the ledger to this file each second and at the end, for `moru stream ledger`");
+  run_command->add_option("--dead-letters", options.dead_letters,
+                          "Keeps rejected items in this file, in place of what the stream file says; the source 'read_ndjson' reads it");
+  run_command->add_option(
+      "--state", options.seen.state,
+      "A folder for the state, written each second and at the end, and a socket: for `moru stream ledger`, `top` and `tap`");
+  run_command->add_option("--metrics", options.seen.metrics, "ADDRESS:PORT at which Prometheus finds /metrics");
+  run_command->add_option("--traces", options.seen.traces,
+                          "Where sampled items are sent as OpenTelemetry traces (OTLP, JSON): http://127.0.0.1:4318");
+  run_command->add_option("--trace-ratio", options.seen.trace_ratio, "The share of the items that is sampled")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  run_command->add_option("--trace-ca", options.seen.trace_ca, "Whom to trust there (PEM); without it the machine's list");
+  run_command->add_option("--log", options.log, "How the log is written")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   run_command->footer("Example:\n  moru stream run line.yaml --model line.moru --key release.pub.pem --items 1000");
   run_command->callback([run] { *run = [] { return run_stream(options); }; });
 }

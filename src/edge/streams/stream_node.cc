@@ -71,11 +71,13 @@ void StreamNode::process(std::size_t input, Item&& item) {
   current_ = item.receipt;
   const TimeNs emitted_at = item.emitted;
   const std::uint64_t dropped_before = dropped_;
+  if (watch_) watch_->begin(item, *lane_->clock, lane_->steady_now(), lane_->nested);
   const Status status = stage_->process_from(input, std::move(item), *this);
   // What may go well the next time is sent again, and so is what a stop has caught.
   if (!status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled)) current_.revoke();
   current_.reset();
   if (status) {
+    if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
     if (is_sink()) lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
     if (is_sink() && !entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
@@ -87,6 +89,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
   }
   const bool stopped = status.error().code == ErrorCode::kCancelled;
   drop(stopped ? std::string("stopped") : fmt::format("error: {}", to_string(status.error().code)));
+  if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
   if (stopped) return;
   lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
   if (stage_->lost()) lose();
@@ -121,6 +124,7 @@ void StreamNode::emit_to(std::size_t port, Item&& item) {
   if (item.emitted == 0) item.emitted = lane_->steady_now();
   latest_ = std::max(latest_, item.event_time);
   if (!item.receipt) item.receipt = receipts_ ? receipts_->issue(item.sequence) : current_;
+  if (watch_ && (is_source() || entry_.spec->holds)) watch_->on_new_item(item, *lane_->clock);
   // The last reader gets the item itself, those before it a copy.
   Target* last = nullptr;
   for (Target& target : targets_) {
@@ -136,6 +140,7 @@ void StreamNode::emit_to(std::size_t port, Item&& item) {
 bool StreamNode::is_read(std::size_t port) const { return std::ranges::find(targets_, port, &Target::port) != targets_.end(); }
 
 void StreamNode::deliver(Target& target, Item&& item) {
+  if (target.taps) target.taps->offer(item);
   if (target.inbox == nullptr) {
     ++target.passed;
     target.node->process(target.input, std::move(item));
@@ -145,8 +150,19 @@ void StreamNode::deliver(Target& target, Item&& item) {
   if (target.batch.size() >= kLargestBatch) target.inbox->push(target.link, target.batch);
 }
 
+void StreamNode::reject(std::string_view reason, const Item& item) {
+  drop(reason);
+  if (watch_) watch_->reject(reason, item);
+}
+
+void StreamNode::reject(std::string_view reason, std::string_view raw) {
+  drop(reason);
+  if (watch_) watch_->reject(reason, raw);
+}
+
 void StreamNode::drop(std::string_view reason) {
   ++dropped_;
+  if (watch_) watch_->on_drop(reason);
   for (auto& [known, count] : local_.dropped) {
     if (known != reason) continue;
     ++count;

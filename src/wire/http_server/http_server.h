@@ -28,6 +28,7 @@ struct HttpRequest {
   std::string range;
   std::string if_none_match;
   std::string content_type;
+  std::string idempotency_key;
   std::string peer;  ///< common name of the verified client certificate; empty: none shown
   std::string body;
 };

@@ -17,6 +17,7 @@ Result<HttpRequest> read_head(const std::string& peer, std::string_view method, 
   request.range = header("Range");
   request.if_none_match = header("If-None-Match");
   request.content_type = header("Content-Type");
+  request.idempotency_key = header("Idempotency-Key");
   request.peer = peer;
   return request;
 }
