@@ -13,7 +13,7 @@ struct FrameOptions {
   std::string delimiter = "\n";  ///< what ends a frame; empty: frames have a length
   bool lines = true;             ///< a '\r' in front of the delimiter belongs to it
   std::size_t length = 0;        ///< bytes of a frame without a delimiter, with what it begins with
-  std::string begin;             ///< such a frame begins with these bytes, so that frames are found again after a lost byte
+  std::string begin = {};        ///< such a frame begins with these bytes, so that frames are found again after a lost byte
   std::size_t max_length = 4096;
 };
 

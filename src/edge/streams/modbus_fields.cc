@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace moru::edge {

@@ -89,6 +89,12 @@ Result<std::unique_ptr<Observation>> Observation::prepare(ObservationOptions opt
 Status Observation::begin(Stream& stream, std::function<StreamState()> state) {
   stream_ = &stream;
   state_ = std::move(state);
+  auto begun = begin_servers();
+  if (!begun) end();  // the stream may go now
+  return begun;
+}
+
+Status Observation::begin_servers() {
   if (!options_.state.empty()) {
     ControlServer::Handlers handlers{.state = [this] { return report(); },
                                      .tap = [this](std::string_view link) { return stream_->tap(link); }};

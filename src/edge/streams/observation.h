@@ -46,6 +46,7 @@ class Observation {
  private:
   Observation(ObservationOptions options, std::string stream, Clock& clock)
       : options_(std::move(options)), name_(std::move(stream)), clock_(clock), started_(clock.steady_now()) {}
+  Status begin_servers();
 
   const ObservationOptions options_;
   const std::string name_;

@@ -113,12 +113,14 @@ class StreamNode final : public Output {
   void set_watch(std::unique_ptr<StageWatch> watch) { watch_ = std::move(watch); }
   /// Null: nobody asked. From any thread.
   const StageWatch* watch() const { return watch_.get(); }
+  /// Counts an item that was taken but not processed; its sender must send it again.
+  void refuse(const Item& item, std::string_view reason);
+  /// Its items come from a recording: nobody waits for an answer.
+  void forget_receipts() { receipts_.reset(); }
   /// Time matters to it or to a stage behind it.
   bool timed = false;
 
  private:
-  /// Counts an item that was taken but not processed; its sender must send it again.
-  void refuse(const Item& item, std::string_view reason);
   void deliver(Target& target, Item&& item);
   void pass_watermark(TimeNs time);
   void lose();

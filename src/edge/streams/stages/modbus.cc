@@ -29,7 +29,8 @@ class Modbus final : public SourceStage {
   }
 
   Result<Schema> bind() override {
-    Schema schema{.rate_hz = static_cast<double>(kSecond) / static_cast<double>(options_.period)};
+    Schema schema;
+    schema.rate_hz = static_cast<double>(kSecond) / static_cast<double>(options_.period);
     for (const auto& field : options_.fields) schema.set(field.spec);
     return schema;
   }
@@ -52,7 +53,9 @@ class Modbus final : public SourceStage {
     missed_ += late;
     poll_ += late;
     due = due_at(poll_);
-    if (!link_) MORU_ASSIGN_OR_RETURN(link_, ModbusLink::connect(options_.server));
+    if (!link_) {
+      MORU_ASSIGN_OR_RETURN(link_, ModbusLink::connect(options_.server));
+    }
     MORU_RETURN_IF_ERROR(read_all(due, output));
     ++poll_;
     return emitted_ < end_;
@@ -109,9 +112,10 @@ class Modbus final : public SourceStage {
   void tell(Request& request, std::string_view exception) const {
     if (exception == request.exception) return;
     request.exception = exception;
-    MORU_LOG(kWarn, exception.empty() ? "modbus: answered again" : "modbus: refused", "stream", stream_, "server",
-             fmt::format("{}:{}", options_.server.host, options_.server.port), "address", request.block.address, "count",
-             request.block.count, "exception", exception);
+    const auto& block = request.block;
+    MORU_LOG(kWarn, exception.empty() ? "modbus: answered again" : "modbus: refused", "stream", stream_, "request",
+             fmt::format("{}:{}: {} from {}", options_.server.host, options_.server.port, block.count, block.address), "exception",
+             exception);
   }
 
   const ModbusOptions options_;

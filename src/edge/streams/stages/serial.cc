@@ -50,7 +50,9 @@ class Serial final : public SourceStage {
   Result<bool> produce(Output& output) override {
     if (emitted_ >= end_) return false;
     if (std::exchange(lost_frame_, false)) output.drop("cut off");
-    if (!fd_) MORU_ASSIGN_OR_RETURN(fd_, open_serial(options_.port));
+    if (!fd_) {
+      MORU_ASSIGN_OR_RETURN(fd_, open_serial(options_.port));
+    }
     MORU_RETURN_IF_ERROR(read_some());
     const TimeNs now = clock_->wall_now();
     while (emitted_ < end_) {
@@ -132,7 +134,8 @@ struct FramesReader {
     reader.optional("max_length", &max_length, {.min = 1, .max = 1e6});
   }
   Result<FrameOptions> finish(const ConfigObject& object) const {
-    FrameOptions options{.max_length = static_cast<std::size_t>(max_length)};
+    FrameOptions options;
+    options.max_length = static_cast<std::size_t>(max_length);
     const bool by_length = frames == "length";
     if ((frames == "delimiter") == delimiter.empty() || by_length != (length > 0) || (!by_length && !begin.empty())) {
       return fail(ErrorCode::kInvalidArgument,
