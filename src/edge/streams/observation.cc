@@ -120,7 +120,7 @@ Json Observation::report() const {
 }
 
 Status Observation::write_state() const {
-  if (options_.state.empty()) return {};
+  if (options_.state.empty() || !state_) return {};
   return write_file_atomic(options_.state / "state.json", report().dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 

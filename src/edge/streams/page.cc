@@ -20,6 +20,7 @@ server or a device, the test of its stage is that.
     kind: Stream
     metadata: {name: NAME}
     spec:
+      dead_letters: FILE            rejected items, one JSON object a line; or {path: FILE, max_bytes: N, reasons: [...]}
       stages:
         - name: NAME                unique in the stream
           stage: STAGE              one of those below
@@ -27,6 +28,7 @@ server or a device, the test of its stage is that.
           options: {...}
           queue: ITEMS              a queue of that size, and a thread, in front of it
           overflow: block           or drop_oldest, sample: what a full queue does
+          dead_letters: FILE        of this stage alone
           lateness_ms: 0            at a source: how much older than the latest an item may come
 
 An input may have a queue of its own: `{from: NAME, queue: 8, overflow: sample}`. Without a queue a *light* stage runs on the thread of
