@@ -38,6 +38,8 @@ std::vector<Json> spans_of(const Receiver& receiver) {
   return spans;
 }
 
+std::string text(const Json& span, const char* key) { return span[key].get<std::string>(); }
+
 void check_rules(const Json& span) {
   EXPECT_THAT(span["traceId"].get<std::string>(), MatchesRegex("[0-9a-f]{32}"));
   EXPECT_THAT(span["spanId"].get<std::string>(), MatchesRegex("[0-9a-f]{16}"));
@@ -87,14 +89,14 @@ TEST(TraceExporter, SendsOneTraceAnItemAndOneSpanAStage) {
     check_rules(span);
     if (!span.contains("parentSpanId")) {
       EXPECT_EQ(span["name"], "sensors");
-      EXPECT_TRUE(roots.emplace(span["traceId"], span["spanId"]).second);
+      EXPECT_TRUE(roots.emplace(text(span, "traceId"), text(span, "spanId")).second);
     }
   }
   EXPECT_EQ(roots.size(), 10U);
   int dropped = 0;
   for (const auto& span : spans) {
     if (!span.contains("parentSpanId")) continue;
-    EXPECT_EQ(span["parentSpanId"], roots[span["traceId"]]);
+    EXPECT_EQ(text(span, "parentSpanId"), roots[text(span, "traceId")]);
     for (const auto& attribute : span["attributes"]) {
       if (attribute["key"] == "moru.item.dropped") {
         EXPECT_EQ(attribute["value"]["stringValue"], "filtered");
@@ -111,7 +113,7 @@ TEST(TraceExporter, SamplesWholeItems) {
   trace_stream(*exporter, 0.1, 1000);
   exporter->reset();
   std::map<std::string, int> traces;
-  for (const auto& span : spans_of(receiver)) ++traces[span["traceId"]];
+  for (const auto& span : spans_of(receiver)) ++traces[text(span, "traceId")];
   EXPECT_GT(traces.size(), 50U);
   EXPECT_LT(traces.size(), 200U);
   for (const auto& [trace, spans] : traces) EXPECT_GE(spans, 2) << trace;  // its root, and the filter

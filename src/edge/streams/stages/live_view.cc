@@ -57,8 +57,7 @@ class LiveView final : public Stage {
     if (server_->listeners() == 0) return {};
     const TimeNs now = clock_->steady_now();
     if (now < next_) return drop(output, "rate");
-    // Evenly, but not to make up for what did not come.
-    next_ = std::max(next_ + gap_, now);
+    next_ = now + gap_;
     server_->broadcast("item", item_json(item, options_.fields, now).dump(-1, ' ', false, Json::error_handler_t::replace));
     return {};
   }
