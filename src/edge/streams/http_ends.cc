@@ -117,6 +117,7 @@ Result<wire::server::HttpServerOptions> HttpListener::load() const {
   options.address = address;
   options.port = port;
   options.threads = 1;
+  options.max_connections = 64;
   options.plain = certificate.empty();
   if (!options.plain) {
     MORU_ASSIGN_OR_RETURN(options.certificate_pem, read_file(certificate, kMaxPemBytes));

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/log.h"
 #include "wire/http_server/channel.h"
 #include "wire/http_server/event_queue.h"
 #include "wire/http_server/http_server.h"
@@ -68,6 +69,15 @@ class Answerer {
   std::weak_ptr<Pending> pending_;
   bool answered_ = false;
 };
+
+/// A handler that throws lets go of the answer: 503.
+inline void begin_answer(const HttpHandlers& handlers, HttpRequest request, HttpAnswer answer) {
+  try {
+    handlers.handle_later(std::move(request), std::move(answer));
+  } catch (const std::exception& error) {
+    MORU_LOG(kError, "http handler threw", "what", error.what());
+  }
+}
 
 struct Connection {
   Channel* channel;

@@ -166,7 +166,7 @@ asio::awaitable<HttpResponse> HttpServer::Core::call_later(Channel& channel, Htt
   }
   {
     const auto answerer = std::make_shared<Answerer>(gate, waiting);
-    handlers.handle_later(std::move(request), [answerer](HttpResponse response) { answerer->answer(std::move(response)); });
+    begin_answer(handlers, std::move(request), [answerer](HttpResponse response) { answerer->answer(std::move(response)); });
   }
   // The answer is posted to this strand, so it is not there before the wait begins, and cancels it; so does stop().
   if (!stopping) co_await waiting->wake.async_wait(kAwait);

@@ -67,14 +67,11 @@ TEST_F(PlainServerTest, AnAnswerThatComesLaterHoldsNoThread) {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<HttpAnswer> waiting;
-  start({.admit = {},
-         .handle = {},
-         .handle_later =
-             [&](const HttpRequest&, HttpAnswer answer) {
-               const std::lock_guard lock(mutex);
-               waiting.push_back(std::move(answer));
-               changed.notify_all();
-             }});
+  start({.admit = {}, .handle = {}, .handle_later = [&](const HttpRequest&, HttpAnswer answer) {
+           const std::lock_guard lock(mutex);
+           waiting.push_back(std::move(answer));
+           changed.notify_all();
+         }});
   // The server has one thread, and both requests are with the handler at the same time.
   std::vector<int> status(2);
   std::vector<std::jthread> clients;
@@ -103,14 +100,11 @@ TEST_F(PlainServerTest, AnAnswerAfterTheEndIsHarmless) {
   std::mutex mutex;
   std::condition_variable changed;
   HttpAnswer late;
-  start({.admit = {},
-         .handle = {},
-         .handle_later =
-             [&](const HttpRequest&, HttpAnswer answer) {
-               const std::lock_guard lock(mutex);
-               late = std::move(answer);
-               changed.notify_all();
-             }});
+  start({.admit = {}, .handle = {}, .handle_later = [&](const HttpRequest&, HttpAnswer answer) {
+           const std::lock_guard lock(mutex);
+           late = std::move(answer);
+           changed.notify_all();
+         }});
   std::jthread client([this] {
     HttpClient own;
     const auto response = own.post(url("/in"), "{}", client_options_);

@@ -29,7 +29,8 @@ using wire::server::HttpServer;
 
 constexpr std::size_t kMaxRefused = 256;  // records that are no items and wait to be counted
 constexpr std::size_t kMaxRefusedBytes = 4096;
-constexpr TimeNs kLongestWait = 50 * kMillisecond;  // of one produce()
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;  // of bodies that are read, and of those whose items are on their way
+constexpr TimeNs kLongestWait = 50 * kMillisecond;         // of one produce()
 
 struct HttpPushOptions {
   HttpListener listener;
@@ -60,6 +61,7 @@ class HttpPush final : public SourceStage {
     clock_ = context.clock;
     MORU_ASSIGN_OR_RETURN(auto check, TokenCheck::load(options_.listener.token_file));
     MORU_ASSIGN_OR_RETURN(auto options, options_.listener.load());
+    options.max_connections = std::clamp<std::size_t>(kMaxBytes / static_cast<std::size_t>(options_.max_body_bytes), 4, 256);
     HttpHandlers handlers;
     handlers.admit = [this, check = std::move(check)](const HttpRequest& head) { return admit(head, check); };
     handlers.handle_later = [this](const HttpRequest& request, HttpAnswer answer) { take(request, std::move(answer)); };
@@ -80,7 +82,7 @@ class HttpPush final : public SourceStage {
       if (!waiting_.empty()) {
         request = std::move(waiting_.front());
         waiting_.pop_front();
-        open_[emitted_ + 1] = {request->items.size(), true, std::move(request->answer)};
+        open_[emitted_ + 1] = {request->items.size(), request->bytes, true, std::move(request->answer)};
       }
     }
     for (const auto& one : refused) output.reject(one.reason, one.raw);
@@ -101,6 +103,7 @@ class HttpPush final : public SourceStage {
       --unsettled_;
       if (--it->second.left > 0) return;
       done = std::move(it->second);
+      unsettled_bytes_ -= done.bytes;
       open_.erase(it);
     }
     done.answer(done.stored ? HttpResponse{} : busy("lost on its way; send it again"));
@@ -111,7 +114,10 @@ class HttpPush final : public SourceStage {
     std::deque<Request> unheard;
     const std::lock_guard lock(mutex_);
     ended_ = true;
-    for (const auto& request : waiting_) unsettled_ -= request.items.size();
+    for (const auto& request : waiting_) {
+      unsettled_ -= request.items.size();
+      unsettled_bytes_ -= request.bytes;
+    }
     unheard.swap(waiting_);  // unanswered, they get 503
     return {};
   }
@@ -126,11 +132,13 @@ class HttpPush final : public SourceStage {
  private:
   struct Request {
     std::vector<Item> items;
+    std::size_t bytes = 0;
     HttpAnswer answer;
   };
   struct Open {
     std::size_t left = 0;  ///< items that have not met their end
-    bool stored = true;    ///< all that have
+    std::size_t bytes = 0;
+    bool stored = true;  ///< all that have
     HttpAnswer answer;
   };
   struct Refused {
@@ -154,9 +162,12 @@ class HttpPush final : public SourceStage {
       return answer(http_error(413, fmt::format("found {} items, expected at most {}", items.size(), options_.queue)));
     const std::lock_guard lock(mutex_);
     if (ended_) return answer(busy("the stream ends"));
-    if (unsettled_ + items.size() > static_cast<std::size_t>(options_.queue)) return answer(busy("too many items are on their way"));
+    const bool large = unsettled_bytes_ > 0 && unsettled_bytes_ + request.body.size() > kMaxBytes;
+    if (large || unsettled_ + items.size() > static_cast<std::size_t>(options_.queue))
+      return answer(busy("too many items are on their way"));
     unsettled_ += items.size();
-    waiting_.push_back({std::move(items), std::move(answer)});
+    unsettled_bytes_ += request.body.size();
+    waiting_.push_back({std::move(items), request.body.size(), std::move(answer)});
     wake_.notify_one();
   }
 
@@ -210,6 +221,7 @@ class HttpPush final : public SourceStage {
   std::map<std::uint64_t, Open> open_;  ///< requests whose items are on their way, by the number of the first
   std::vector<Refused> refused_;
   std::size_t unsettled_ = 0;  ///< items of waiting_ and of open_
+  std::size_t unsettled_bytes_ = 0;
   bool ended_ = false;
   std::uint64_t emitted_ = 0;
   std::atomic<std::uint64_t> end_;
@@ -263,7 +275,7 @@ Options
   fields: {NAME: TYPE UNIT, ...}   int64, double or text
   time: KEY              the event time; without it the time of arrival
   time_unit: iso8601     or s, ms, us, ns since 1970
-  queue: 10000           items on their way
+  queue: 10000           items on their way; and never more than 64 MiB of them
   max_body_bytes: 1048576
   items: 0               ends after so many; 0: never
 )",

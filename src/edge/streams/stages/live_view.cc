@@ -39,7 +39,6 @@ class LiveView final : public Stage {
     clock_ = context.clock;
     MORU_ASSIGN_OR_RETURN(auto check, TokenCheck::load(options_.listener.token_file));
     MORU_ASSIGN_OR_RETURN(auto options, options_.listener.load());
-    options.max_connections = 64;
     options.drop_oldest_events = true;
     options.max_events_behind = static_cast<std::size_t>(options_.behind);
     HttpHandlers handlers;
