@@ -13,12 +13,15 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   add_stream_record(app, run);
   add_stream_replay(app, run);
   add_stream_ledger(app, run);
+  add_stream_tap(app, run);
+  add_stream_top(app, run);
 }
 
 }  // namespace
 
 extern const NounSpec kNoun_stream;
-const NounSpec kNoun_stream{
-    .name = "stream", .doc = "Check a stream file, run it here, record and replay it, or see what became of its items", .add = add};
+const NounSpec kNoun_stream{.name = "stream",
+                            .doc = "Check a stream file, run it here, watch it, record and replay it, or see what became of its items",
+                            .add = add};
 
 }  // namespace moru::cli

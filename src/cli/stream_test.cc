@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "core/json.h"
@@ -15,6 +16,7 @@
 #include "model/graph/text.h"
 #include "model/ops/verify.h"
 #include "trust/keys.h"
+#include "wire/http.h"
 
 namespace moru::cli {
 namespace {
@@ -216,15 +218,15 @@ spec:
 
   arguments = {"stream", "run"};
   arguments.insert(arguments.end(), file.begin(), file.end());
-  arguments.insert(arguments.end(), {"--state", path("state.json")});
+  arguments.insert(arguments.end(), {"--state", path("state")});
   const auto run = run_moru(arguments, true);
   ASSERT_EQ(run.code, 0) << run.output;
-  const auto ledger = run_moru({"stream", "ledger", path("state.json")}, true);
+  const auto ledger = run_moru({"stream", "ledger", path("state")}, true);
   EXPECT_EQ(ledger.code, 0) << ledger.output;
   EXPECT_THAT(ledger.output, HasSubstr("sensors->warm                   3000        3000"));
   EXPECT_THAT(ledger.output, HasSubstr("(filtered)"));
 
-  auto state = *parse_json(*read_file(path("state.json")), "state");
+  auto state = *parse_json(*read_file(path("state/state.json")), "state");
   state["stages"][1]["balanced"] = false;
   write("state.json", state.dump());
   const auto wrong = run_moru({"stream", "ledger", path("state.json")}, true);
@@ -232,6 +234,59 @@ spec:
   EXPECT_THAT(wrong.output, HasSubstr("the counts of 'warm' do not add up"));
   write("state.json", "[1]");
   EXPECT_EQ(run_moru({"stream", "ledger", path("state.json")}, true).code, 2);
+}
+
+TEST_F(StreamCommand, ARunningStreamIsSeenFromOutside) {
+  write("endless.yaml", R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {name: endless}
+spec:
+  stages:
+    - {name: sensors, stage: synthetic, options: {keys: 2, rate_hz: 2000}}
+    - {name: hot, stage: filter, inputs: [sensors], options: {where: value > 20}}
+    - {name: end, stage: "null", inputs: [hot]}
+)");
+  EXPECT_EQ(run_moru({"stream", "top", path("state"), "--once"}, true).code, 4);  // nothing runs yet
+  const auto port = free_port();
+  ASSERT_TRUE(port);
+  ProcessOptions options;
+  options.arguments = {MORU_PROGRAM, "stream",      "run",       path("endless.yaml"),
+                       "--state",    path("state"), "--metrics", fmt::format("127.0.0.1:{}", *port),
+                       "--log",      "json"};
+  options.output_file = path("run.txt");
+  auto process = Process::start(options);
+  ASSERT_TRUE(process) << process.error().message;
+  // The socket is there before the page; both when that answers.
+  wire::HttpOptions http;
+  http.plain = true;
+  const auto url = fmt::format("http://127.0.0.1:{}/metrics", *port);
+  auto page = wire::http_get(url, http);
+  while (!page && !process->poll()) page = wire::http_get(url, http);
+  ASSERT_TRUE(page) << *read_file(path("run.txt"));
+  EXPECT_THAT(page->body, HasSubstr("moru_stream_items_total{stream=\"endless\"} "));
+
+  const auto top = run_moru({"stream", "top", path("state"), "--once", "--interval", "0.2", "--format", "json"});
+  EXPECT_EQ(top.code, 0);
+  const auto report = parse_json(top.output, "stdout");
+  ASSERT_TRUE(report);
+  EXPECT_GT((*report)["stages"][1]["consumed_per_second"].get<double>(), 0.0);
+  EXPECT_TRUE((*report)["stages"][1].contains("busy_p99_us"));
+  EXPECT_THAT(run_moru({"stream", "top", path("state"), "--once", "--interval", "0.05"}).output, HasSubstr("hot->end"));
+
+  const auto tap = run_moru({"stream", "tap", path("state"), "sensors->hot", "--items", "3"});
+  EXPECT_EQ(tap.code, 0);
+  const auto lines = split(trim(tap.output), '\n');
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(parse_json(lines[2], "line")->contains("value"));
+  const auto unknown = run_moru({"stream", "tap", path("state"), "sensors->ht"}, true);
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.output, HasSubstr("did you mean 'sensors->hot'"));
+  EXPECT_THAT(run_moru({"stream", "run", path("endless.yaml"), "--state", path("state")}, true).output,
+              HasSubstr("another stream at work"));
+
+  process->send_signal(SIGINT);
+  EXPECT_EQ(process->wait_for(20 * kSecond)->code, 130);
+  EXPECT_EQ(run_moru({"stream", "ledger", path("state")}).code, 0);
 }
 
 TEST_F(StreamCommand, ReplaysWhatItRecorded) {

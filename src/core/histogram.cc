@@ -49,6 +49,19 @@ std::int64_t Histogram::quantile(double q) const {
   return max();
 }
 
+std::vector<std::uint64_t> Histogram::counts_up_to(std::span<const std::int64_t> bounds) const {
+  std::vector<std::uint64_t> counts;
+  std::uint64_t seen = 0;
+  for (int i = 0; i < kBuckets; ++i) {
+    // The upper edge of the last buckets is beyond what a signed number holds; no bound is.
+    while (counts.size() < bounds.size() && upper_edge(i) > static_cast<std::uint64_t>(bounds[counts.size()])) counts.push_back(seen);
+    seen += buckets_[static_cast<std::size_t>(i)].load(std::memory_order_relaxed);
+  }
+  counts.resize(bounds.size(), seen);
+  counts.push_back(seen);
+  return counts;
+}
+
 void Histogram::reset() {
   for (auto& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
   count_ = 0;

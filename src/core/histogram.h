@@ -4,6 +4,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace moru {
 
@@ -18,6 +20,10 @@ class Histogram {
   double mean() const;
   /// The upper edge of the bucket in which quantile `q` in [0, 1] lies; 0 when empty. Error at most 3.2 %.
   std::int64_t quantile(double q) const;
+  std::uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
+  /// How many values are at or below each of `bounds` (which grow), and how many there are; all of one look at the buckets, so that
+  /// they never fall. A value counts by the upper edge of its bucket.
+  std::vector<std::uint64_t> counts_up_to(std::span<const std::int64_t> bounds) const;
   void reset();
 
  private:

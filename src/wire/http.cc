@@ -102,7 +102,7 @@ Error curl_error(CURLcode code, const std::string& url, const Exchange& exchange
     case CURLE_UNSUPPORTED_PROTOCOL: return {ErrorCode::kInvalidArgument, fmt::format("{}: {}, expected an https:// address", url, text)};
     case CURLE_ABORTED_BY_CALLBACK: return {ErrorCode::kCancelled, fmt::format("{}: stopped as asked", url)};
     case CURLE_OUT_OF_MEMORY: return {ErrorCode::kResourceExhausted, fmt::format("{}: {}", url, text)};
-    default: return {ErrorCode::kUnavailable, fmt::format("{}: {}, expected an answer; is the hub running there?", url, text)};
+    default: return {ErrorCode::kUnavailable, fmt::format("{}: {}, expected an answer; is a server running there?", url, text)};
   }
 }
 
@@ -110,9 +110,11 @@ void set_tls(CURL* handle, const HttpOptions& options) {
   curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
   curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
-  // Only the one CA counts, never the machine's list.
-  curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-  if (!options.insecure) curl_easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.ca_file.empty() || !options.machine_ca) {
+    // Only the one CA counts, never the machine's list.
+    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
+    if (!options.insecure) curl_easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
+  }
   if (!options.certificate_file.empty()) {
     curl_easy_setopt(handle, CURLOPT_SSLCERT, options.certificate_file.c_str());
     curl_easy_setopt(handle, CURLOPT_SSLKEY, options.key_file.c_str());
@@ -141,25 +143,30 @@ struct Request {
 };
 
 Status check_request(const Request& request, const HttpOptions& options) {
-  if (!request.url.starts_with("https://"))
+  const bool plain = options.plain && request.url.starts_with("http://");
+  if (!plain && !request.url.starts_with("https://"))
     return fail(ErrorCode::kInvalidArgument, fmt::format("'{}': found another scheme, expected an https:// address", request.url));
-  if (!options.insecure && options.ca_file.empty())
+  if (!plain && !options.insecure && !options.machine_ca && options.ca_file.empty())
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found no CA file to check the server with, expected one", request.url));
   return {};
 }
 
-/// Runs one exchange; the status of the response.
-Result<int> perform(const Request& request, const HttpOptions& options, Sink sink) {
-  MORU_RETURN_IF_ERROR(check_request(request, options));
-  const NoSigpipe guard;  // outlives the handle: closing it writes too
+using CurlPtr = std::unique_ptr<CURL, FreeHandle>;
+
+CurlPtr make_handle() {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, FreeHandle> owner(global == CURLE_OK ? curl_easy_init() : nullptr);
-  CURL* const handle = owner.get();
+  return CurlPtr(global == CURLE_OK ? curl_easy_init() : nullptr);
+}
+
+/// Runs one exchange; the status of the response.
+Result<int> perform(CURL* handle, const Request& request, const HttpOptions& options, Sink sink) {
+  MORU_RETURN_IF_ERROR(check_request(request, options));
   if (handle == nullptr) return fail(ErrorCode::kResourceExhausted, fmt::format("{}: the HTTP library cannot start", request.url));
+  curl_easy_reset(handle);  // its connections stay
   Exchange exchange{
       .options = &options, .handle = handle, .sink = std::move(sink), .sink_status = {}, .upload = request.body, .message = {}};
   curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "https");
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options.plain ? "http,https" : "https");
   curl_easy_setopt(handle, CURLOPT_PROXY, "");
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.message.data());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
@@ -173,8 +180,9 @@ Result<int> perform(const Request& request, const HttpOptions& options, Sink sin
   std::unique_ptr<curl_slist, FreeList> headers(curl_slist_append(nullptr, "Expect:"));
   const auto add_header = [&](const std::string& line) { headers.reset(curl_slist_append(headers.release(), line.c_str())); };
   if (!options.bearer.empty()) add_header("Authorization: Bearer " + options.bearer);
+  for (const auto& [name, value] : options.headers) add_header(fmt::format("{}: {}", name, value));
   if (request.method == "POST") {
-    add_header("Content-Type: application/json");
+    add_header("Content-Type: " + options.content_type);
     curl_easy_setopt(handle, CURLOPT_POST, 1L);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data() == nullptr ? "" : request.body.data());
@@ -195,9 +203,9 @@ Result<int> perform(const Request& request, const HttpOptions& options, Sink sin
   return static_cast<int>(status);
 }
 
-Result<HttpResponse> exchange_text(const Request& request, const HttpOptions& options) {
+Result<HttpResponse> exchange_text(CURL* handle, const Request& request, const HttpOptions& options) {
   HttpResponse response;
-  MORU_ASSIGN_OR_RETURN(response.status, perform(request, options, [&](int, std::string_view piece) -> Status {
+  MORU_ASSIGN_OR_RETURN(response.status, perform(handle, request, options, [&](int, std::string_view piece) -> Status {
                           if (response.body.size() + piece.size() > options.max_response_bytes) {
                             return fail(ErrorCode::kResourceExhausted,
                                         fmt::format("{}: found a response of more than {} bytes, expected at most that", request.url,
@@ -206,7 +214,15 @@ Result<HttpResponse> exchange_text(const Request& request, const HttpOptions& op
                           response.body += piece;
                           return {};
                         }));
+  curl_off_t seconds = 0;
+  if (curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
+    response.retry_after = std::min<TimeNs>(seconds, 86'400) * kSecond;
   return response;
+}
+
+Result<HttpResponse> exchange_once(const Request& request, const HttpOptions& options) {
+  const NoSigpipe guard;  // outlives the handle: closing it writes too
+  return exchange_text(make_handle().get(), request, options);
 }
 
 /// The sentence in {"error": "..."}, else the beginning of the body.
@@ -290,7 +306,9 @@ Status fetch_rest(const std::string& url, PartFile& part, std::uint64_t size, co
   HttpResponse refusal;
   const Request request{
       .method = "GET", .url = url, .body = {}, .range = resumed ? fmt::format("{}-", part.size()) : "", .is_download = true};
-  auto status = perform(request, options, [&](int code, std::string_view piece) -> Status {
+  const NoSigpipe guard;
+  const CurlPtr handle = make_handle();
+  auto status = perform(handle.get(), request, options, [&](int code, std::string_view piece) -> Status {
     if (code != 200 && code != 206) {
       refusal.body += piece.substr(0, std::min(piece.size(), 2 * kMaxErrorText - std::min(refusal.body.size(), 2 * kMaxErrorText)));
       return {};
@@ -316,15 +334,35 @@ Status fetch_rest(const std::string& url, PartFile& part, std::uint64_t size, co
 }  // namespace
 
 Result<HttpResponse> http_get(const std::string& url, const HttpOptions& options) {
-  return exchange_text({.method = "GET", .url = url, .body = {}, .range = {}}, options);
+  return exchange_once({.method = "GET", .url = url, .body = {}, .range = {}}, options);
 }
 
 Result<HttpResponse> http_post(const std::string& url, std::string_view body, const HttpOptions& options) {
-  return exchange_text({.method = "POST", .url = url, .body = body, .range = {}}, options);
+  return exchange_once({.method = "POST", .url = url, .body = body, .range = {}}, options);
 }
 
 Result<HttpResponse> http_put(const std::string& url, std::string_view body, const HttpOptions& options) {
-  return exchange_text({.method = "PUT", .url = url, .body = body, .range = {}}, options);
+  return exchange_once({.method = "PUT", .url = url, .body = body, .range = {}}, options);
+}
+
+struct HttpClient::Handle {
+  CurlPtr curl = make_handle();
+};
+
+HttpClient::HttpClient() : handle_(std::make_unique<Handle>()) {}
+HttpClient::~HttpClient() {
+  const NoSigpipe guard;
+  handle_.reset();
+}
+
+Result<HttpResponse> HttpClient::get(const std::string& url, const HttpOptions& options) {
+  const NoSigpipe guard;
+  return exchange_text(handle_->curl.get(), {.method = "GET", .url = url, .body = {}, .range = {}}, options);
+}
+
+Result<HttpResponse> HttpClient::post(const std::string& url, std::string_view body, const HttpOptions& options) {
+  const NoSigpipe guard;
+  return exchange_text(handle_->curl.get(), {.method = "POST", .url = url, .body = body, .range = {}}, options);
 }
 
 Result<std::string> expect_success(Result<HttpResponse> response, std::string_view where) {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTPS client for what is too big or too early for MQTT: joining, artefacts. The one file that knows libcurl is
-// http.cc.
+// An HTTPS client for what is too big or too early for MQTT (joining, artefacts), and for streams that hand their items to others.
+// The one file that knows libcurl is http.cc.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/files.h"
@@ -15,12 +19,16 @@
 namespace moru::wire {
 
 struct HttpOptions {
-  Path ca_file;           ///< trusted CA; must be set unless `insecure`
-  Path certificate_file;  ///< client certificate; empty: none
+  Path ca_file;             ///< trusted CA; must be set unless `insecure` or `machine_ca`
+  bool machine_ca = false;  ///< those that the machine trusts, where `ca_file` is empty
+  bool plain = false;       ///< http:// addresses, too
+  Path certificate_file;    ///< client certificate; empty: none
   Path key_file;
   /// Only to fetch the CA certificate whose fingerprint is then compared with the token's.
   bool insecure = false;
-  std::string bearer;  ///< "Authorization: Bearer ..."; empty: none
+  std::string bearer;                                        ///< "Authorization: Bearer ..."; empty: none
+  std::string content_type = "application/json";             ///< of what is posted
+  std::vector<std::pair<std::string, std::string>> headers;  ///< more of them; names and values without line breaks
   /// For the whole exchange; for a download, the longest time without a byte.
   TimeNs timeout = 30 * kSecond;
   /// Asked now and then, at least once a second; true ends the exchange with kCancelled. May be empty.
@@ -31,15 +39,30 @@ struct HttpOptions {
 struct HttpResponse {
   int status = 0;
   std::string body;
+  std::optional<TimeNs> retry_after = std::nullopt;  ///< what the answer says of when to come again
 };
 
-/// `url` is https:// always. Proxies of the environment are not used: a node talks to its hub directly. Threads: any.
+/// `url` is https://, unless the options allow more. Proxies of the environment are not used: a node talks to its hub directly. Threads:
+/// any.
 ///
 /// Any status is a response; only a failed exchange is an error: kUnavailable (nobody answers), kDeadlineExceeded,
 /// kCorrupt (TLS: certificate not trusted), kResourceExhausted (too big), kCancelled. The body is JSON unless it is empty.
 Result<HttpResponse> http_get(const std::string& url, const HttpOptions& options);
 Result<HttpResponse> http_post(const std::string& url, std::string_view body, const HttpOptions& options);
 Result<HttpResponse> http_put(const std::string& url, std::string_view body, const HttpOptions& options);
+
+/// The same, with the connection kept for the next call. Threads: one at a time.
+class HttpClient {
+ public:
+  HttpClient();
+  ~HttpClient();
+  Result<HttpResponse> get(const std::string& url, const HttpOptions& options);
+  Result<HttpResponse> post(const std::string& url, std::string_view body, const HttpOptions& options);
+
+ private:
+  struct Handle;
+  std::unique_ptr<Handle> handle_;
+};
 
 /// The body when the status is 2xx, else an error made of the response's {"error": "..."} text: 400, 422 kInvalidArgument,
 /// 401, 403 kInvalidArgument, 404 kNotFound, 409, 410 kInvalidArgument, 503 kUnavailable, else kInternal.

@@ -116,7 +116,7 @@ TEST_F(HttpTest, NobodyThereIsUnavailable) {
   const auto result = http_get("https://127.0.0.1:" + std::to_string(*port) + "/", options_);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(result.error().message, HasSubstr("is the hub running"));
+  EXPECT_THAT(result.error().message, HasSubstr("is a server running"));
 }
 
 TEST_F(HttpTest, ASilentServerRunsIntoTheDeadlineAndCanBeCancelled) {

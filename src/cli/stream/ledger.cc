@@ -25,11 +25,13 @@ std::string out_of_balance(const Json& report) {
 }
 
 Outcome show(const Options& options) {
-  MORU_ASSIGN_OR_RETURN(const auto text, read_file(options.file, 1U << 20U));
-  MORU_ASSIGN_OR_RETURN(const auto report, parse_json(text, options.file));
+  const bool is_folder = std::filesystem::is_directory(options.file);
+  const Path file = is_folder ? Path(options.file) / "state.json" : Path(options.file);
+  MORU_ASSIGN_OR_RETURN(const auto text, read_file(file, 1U << 20U));
+  MORU_ASSIGN_OR_RETURN(const auto report, parse_json(text, file.string()));
   if (!report.is_object() || !report.contains("ledger") || !report["ledger"].is_array() || !report.value("stages", Json()).is_array()) {
     return fail(ErrorCode::kCorrupt,
-                fmt::format("{}: found no ledger, expected a file that `moru stream run --state` has written", options.file));
+                fmt::format("{}: found no ledger, expected a file that `moru stream run --state` has written", file.string()));
   }
   if (options.format == Format::kJson) {
     print_json(report);
@@ -47,9 +49,9 @@ Outcome show(const Options& options) {
 void add_stream_ledger(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
   CLI::App* command = app.add_subcommand("ledger", "Show what became of every item of a stream; fails when that does not add up");
-  command->add_option("file", options.file, "What `moru stream run --state` writes, while it runs and at its end")->required();
+  command->add_option("file", options.file, "The folder of `moru stream run --state`, while it runs and afterwards")->required();
   add_format_option(*command, &options.format);
-  command->footer("Example:\n  moru stream ledger line.state.json");
+  command->footer("Example:\n  moru stream ledger line.state");
   command->callback([run] { *run = [] { return show(options); }; });
 }
 

@@ -8,12 +8,6 @@
 namespace moru::cli {
 namespace {
 
-Json counts_json(const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
-  Json object = Json::object();
-  for (const auto& [reason, count] : counts) object[reason] = count;
-  return object;
-}
-
 template <class T>
 T value_of(const Json& object, const char* name) {
   const auto it = object.find(name);
@@ -46,41 +40,6 @@ std::string counts_text(const Json& row) {
 
 }  // namespace
 
-Json stream_report(std::string_view name, const edge::StreamState& state, double seconds) {
-  Json ledger = Json::array();
-  for (const auto& link : state.ledger) {
-    ledger.push_back({{"link", link.link},
-                      {"in", link.in},
-                      {"out", link.out},
-                      {"in_flight", link.in_flight},
-                      {"stored", link.stored},
-                      {"dropped", counts_json(link.dropped)},
-                      {"balanced", link.balanced()}});
-  }
-  Json stages = Json::array();
-  for (const auto& stage : state.stages) {
-    stages.push_back({{"name", stage.name},
-                      {"consumed", stage.consumed},
-                      {"emitted", stage.emitted},
-                      {"used", stage.used},
-                      {"held", stage.held},
-                      {"dropped", counts_json(stage.dropped)},
-                      {"balanced", stage.balanced()},
-                      {"stale", stage.stale}});
-  }
-  return {{"stream", name},
-          {"state", state.state},
-          {"items", state.items},
-          {"missed", state.missed},
-          {"seconds", seconds},
-          {"items_per_second", state.items_per_second},
-          {"latency_p50_us", static_cast<double>(state.latency_p50_ns) / 1e3},
-          {"latency_p99_us", static_cast<double>(state.latency_p99_ns) / 1e3},
-          {"ledger", ledger},
-          {"stages", stages},
-          {"last_error", state.last_error}};
-}
-
 std::string stream_report_text(const Json& report) {
   const auto latency = [&](const char* name) { return human_duration_ns(static_cast<std::int64_t>(value_of<double>(report, name) * 1e3)); };
   std::string text = fmt::format("stream {}: {}\n", value_of<std::string>(report, "stream"), value_of<std::string>(report, "state"));
@@ -102,6 +61,8 @@ std::string stream_report_text(const Json& report) {
   for (const auto& stage : rows_of(report, "stages")) {
     if (const auto stale = value_of<std::string>(stage, "stale"); !stale.empty()) text += fmt::format("\nstale: {}\n", stale);
   }
+  if (const auto letters = value_of<std::uint64_t>(report, "dead_letters"); letters > 0)
+    text += fmt::format("\ndead letters: {}\n", letters);
   if (const auto error = value_of<std::string>(report, "last_error"); !error.empty()) text += fmt::format("\nlast error: {}\n", error);
   return text;
 }

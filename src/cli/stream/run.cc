@@ -9,8 +9,10 @@
 #include "cli/support/models.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "core/process.h"
 #include "core/text.h"
+#include "edge/streams/observation.h"
 #include "edge/streams/outbox.h"
 #include "edge/streams/stages/infer.h"
 #include "edge/streams/tape_deck.h"
@@ -30,7 +32,9 @@ struct Options {
   std::string backend = "onnxruntime";
   std::string outbox;
   std::uint64_t items = 0;
-  std::string state;
+  edge::ObservationOptions seen;
+  std::string dead_letters;
+  std::string log = "text";
   std::string record_to;
   std::int64_t max_mb = 1024;
   std::string replay_from;
@@ -133,7 +137,22 @@ Status close_tape(const Options& options, edge::TapeWriter* writer, const edge::
   return writer == nullptr ? Status() : writer->close();
 }
 
+/// Until the stream has ended, or somebody asks to stop; the state folder is kept up to date.
+Status wait_for_end(const Options& options, const edge::Stream& stream, const edge::Observation& seen, const std::string& name) {
+  Progress progress(name, options.items);
+  TimeNs written = 0;
+  while (!stream.finished() && !wait_for_stop(20 * kMillisecond)) {
+    const auto state = stream.state();
+    progress.update(state.items, state.state);
+    if (system_clock().steady_now() - written < kSecond) continue;
+    written = system_clock().steady_now();
+    MORU_RETURN_IF_ERROR(seen.write_state());
+  }
+  return {};
+}
+
 Outcome run_stream(const Options& options) {
+  if (options.log == "json") set_log_sink(json_log_sink());
   MORU_ASSIGN_OR_RETURN(auto spec, options.stream.read());
   const std::string name = spec.name;
   edge::StageContext context{.clock = &system_clock(), .resources = {}, .stream = name, .stop = {}};
@@ -141,33 +160,26 @@ Outcome run_stream(const Options& options) {
   MORU_RETURN_IF_ERROR(add_models(options, spec, context));
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
   const auto outbox = context.resource<edge::Outbox>("outbox");
-  const TimeNs started = system_clock().steady_now();
+  MORU_ASSIGN_OR_RETURN(const auto seen, edge::Observation::prepare(options.seen, name, system_clock()));
+  if (seen->watch()) context.resources["watch"] = seen->watch();
   MORU_ASSIGN_OR_RETURN(auto tape, open_tape(options, spec));
   const auto writer = tape.writer;
   const auto reader = tape.reader;
   MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context), std::move(tape)));
-  if (options.items > 0) stream->drain_at(options.items);
-  const auto report = [&] {
-    const double seconds = static_cast<double>(system_clock().steady_now() - started) / static_cast<double>(kSecond);
+  MORU_RETURN_IF_ERROR(seen->begin(*stream, [&] {
     auto state = stream->state();
     if (outbox) state.ledger.push_back(outbox->ledger());
-    return stream_report(name, state, seconds);
-  };
-  {
-    Progress progress(name, options.items);
-    TimeNs written = 0;
-    while (!stream->finished() && !wait_for_stop(20 * kMillisecond)) {
-      const auto state = stream->state();
-      progress.update(state.items, state.state);
-      if (options.state.empty() || system_clock().steady_now() - written < kSecond) continue;
-      written = system_clock().steady_now();
-      MORU_RETURN_IF_ERROR(write_file_atomic(options.state, report().dump()));
-    }
-  }
+    return state;
+  }));
+  if (options.items > 0) stream->drain_at(options.items);
+  const Status waited = wait_for_end(options, *stream, *seen, name);
   stream->stop();
+  const Json last = seen->report();
+  const Status written = seen->write_state();
+  seen->end();
+  MORU_RETURN_IF_ERROR(waited);
+  MORU_RETURN_IF_ERROR(written);
   MORU_RETURN_IF_ERROR(close_tape(options, writer.get(), reader.get()));
-  const Json last = report();
-  if (!options.state.empty()) MORU_RETURN_IF_ERROR(write_file_atomic(options.state, last.dump()));
   if (options.format == Format::kJson) {
     print_json(last);
   } else {
@@ -175,6 +187,22 @@ Outcome run_stream(const Options& options) {
   }
   if (stream->state().state.starts_with("failed")) return kFailed;
   return stop_requested() ? kInterrupted : kDone;
+}
+
+/// What others see of the stream.
+void add_seen(CLI::App& command, Options& options) {
+  command.add_option("--dead-letters", options.dead_letters,
+                     "Keeps rejected items in this file, in place of what the stream file says; the source 'read_ndjson' reads it");
+  command.add_option("--state", options.seen.state,
+                     "A folder for the state, written each second and at the end, and a socket: for `moru stream ledger`, `top` and `tap`");
+  command.add_option("--metrics", options.seen.metrics, "ADDRESS:PORT at which Prometheus finds /metrics");
+  command.add_option("--traces", options.seen.traces,
+                     "Where sampled items are sent as OpenTelemetry traces (OTLP, JSON): http://127.0.0.1:4318");
+  command.add_option("--trace-ratio", options.seen.trace_ratio, "The share of the items that is sampled")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--trace-ca", options.seen.trace_ca, "Whom to trust there (PEM); without it the machine's list");
+  command.add_option("--log", options.log, "How the log is written")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
 }
 
 CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, Options& options, const char* name, const char* doc) {
@@ -190,8 +218,7 @@ CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, Options& option
       ->capture_default_str();
   command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
   command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
-  command->add_option("--state", options.state,
-                      "Writes the state and the ledger to this file each second and at the end, for `moru stream ledger`");
+  add_seen(*command, options);
   command->callback([run, &options] { *run = [&options] { return run_stream(options); }; });
   return command;
 }

@@ -21,6 +21,8 @@ void add_stream_run(CLI::App& app, std::function<Outcome()>* run);
 void add_stream_record(CLI::App& app, std::function<Outcome()>* run);
 void add_stream_replay(CLI::App& app, std::function<Outcome()>* run);
 void add_stream_ledger(CLI::App& app, std::function<Outcome()>* run);
+void add_stream_tap(CLI::App& app, std::function<Outcome()>* run);
+void add_stream_top(CLI::App& app, std::function<Outcome()>* run);
 
 /// The stream file that a verb works on.
 struct StreamFile {
@@ -31,9 +33,7 @@ struct StreamFile {
   Result<edge::StreamSpec> read() const;
 };
 
-/// What `moru stream run` says at its end and `moru stream ledger` shows. The JSON is the one that --state writes.
-Json stream_report(std::string_view name, const edge::StreamState& state, double seconds);
-/// As text; what a report from outside lacks is shown as 0 or "".
+/// What `moru stream run` says at its end and `moru stream ledger` shows, as text; what a report from outside lacks is shown as 0 or "".
 std::string stream_report_text(const Json& report);
 
 }  // namespace moru::cli

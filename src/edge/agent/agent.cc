@@ -68,6 +68,7 @@ struct Agent::Impl {
   std::string stream_name;
   std::unique_ptr<Deployer> deployer;
   std::unique_ptr<Stream> stream;
+  std::unique_ptr<Observation> observation;  // after the stream, which it borrows
   std::unique_ptr<Sender> sender;
   std::unique_ptr<wire::MqttClient> mqtt;
   std::atomic<wire::MqttClient*> network{nullptr};  // mqtt, once it is there; callbacks may come before
@@ -135,8 +136,14 @@ Status Agent::Impl::start_stream(const StreamSpec& spec, const std::string& mode
   context.clock = &clock;
   context.resources["model/" + model] = slot;
   context.resources["outbox"] = outbox;
+  MORU_ASSIGN_OR_RETURN(observation, Observation::prepare(options.seen, spec.name, clock));
+  if (observation->watch()) context.resources["watch"] = observation->watch();
   MORU_ASSIGN_OR_RETURN(stream, Stream::start(spec, std::move(context)));
-  return {};
+  return observation->begin(*stream, [this] {
+    StreamState seen = stream->state();
+    seen.ledger.push_back(outbox->ledger());
+    return seen;
+  });
 }
 
 Status Agent::Impl::start_network() {
@@ -276,6 +283,8 @@ TimeNs Agent::tick() {
   }
   if (now >= impl.status_due) {
     impl.write_status();
+    if (const Status status = impl.observation->write_state(); !status)
+      MORU_LOG(kDebug, "state folder not written", "error", status.error().message);
     impl.status_due = now + kStateInterval;
   }
   return now + kTick;
@@ -287,6 +296,11 @@ void Agent::stop() {
   impl.stopped = true;
   if (impl.deployer) impl.deployer->stop();
   if (impl.stream) impl.stream->stop();
+  if (impl.stream && impl.observation) {
+    if (const Status status = impl.observation->write_state(); !status)
+      MORU_LOG(kWarn, "state folder not written", "error", status.error().message);
+    impl.observation->end();
+  }
   if (impl.deployments.joinable()) impl.deployments.join();
   if (impl.outbox) {
     if (const Status status = impl.outbox->sync(); !status) MORU_LOG(kError, "outbox not synced", "error", status.error().message);

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "edge/agent/home.h"
+#include "edge/streams/observation.h"
 
 namespace moru::edge {
 
@@ -18,6 +19,7 @@ struct AgentOptions {
   Path stream_file;
   std::map<std::string, std::string> parameters;  ///< for ${name} in the stream file
   std::string version;
+  ObservationOptions seen;  ///< what others see of the stream
 };
 
 class Agent {

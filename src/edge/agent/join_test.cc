@@ -131,7 +131,7 @@ TEST_F(JoinTest, AHubThatIsNotThereIsUnavailable) {
   const auto result = join();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(result.error().message, HasSubstr("is the hub running"));
+  EXPECT_THAT(result.error().message, HasSubstr("is a server running"));
 }
 
 TEST_F(JoinTest, GarbledTokensAndBadNamesAreSaidWithoutTheSecret) {

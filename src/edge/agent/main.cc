@@ -103,6 +103,14 @@ CLI::App* add_run(CLI::App& app, Flags& flags) {
   command->add_option("--stream", flags.agent.stream_file, "What to run (kind: Stream)")->required();
   command->add_option("--set", flags.parameters, "NAME=VALUE for ${NAME} in the stream file; may be repeated");
   command->add_flag("--json", flags.json, "Log JSON lines");
+  command->add_option("--state", flags.agent.seen.state,
+                      "A folder for the stream's state and a socket: for `moru stream ledger`, `top` and `tap`");
+  command->add_option("--metrics", flags.agent.seen.metrics, "ADDRESS:PORT at which Prometheus finds /metrics");
+  command->add_option("--traces", flags.agent.seen.traces, "Where sampled items are sent as OpenTelemetry traces (OTLP, JSON)");
+  command->add_option("--trace-ratio", flags.agent.seen.trace_ratio, "The share of the items that is sampled")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--trace-ca", flags.agent.seen.trace_ca, "Whom to trust there (PEM); without it the machine's list");
   return command;
 }
 

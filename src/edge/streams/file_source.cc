@@ -129,7 +129,7 @@ Result<bool> FileSource::read_item(Output& output) {
     item.sequence = emitted_ + 1;
     pending_ = std::move(item);
   } else {
-    output.drop(reason);
+    output.reject(reason, text_);
   }
   return true;
 }

@@ -29,7 +29,7 @@ std::optional<Framer::Frame> Framer::next_delimited() {
   if (end == std::string::npos) {
     forget(head_);
     scanned_ = buffer_.size() - std::min(buffer_.size(), size - 1);  // the delimiter may have begun
-    if (scanned_ > options_.max_length + 1) {  // too long even without a '\r'
+    if (scanned_ > options_.max_length + 1) {                        // too long even without a '\r'
       too_long_ = true;
       forget(scanned_);
     }

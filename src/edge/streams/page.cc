@@ -20,6 +20,7 @@ server or a device, the test of its stage is that.
     kind: Stream
     metadata: {name: NAME}
     spec:
+      dead_letters: FILE            rejected items, one JSON object a line; or {path: FILE, max_bytes: N, reasons: [...]}
       stages:
         - name: NAME                unique in the stream
           stage: STAGE              one of those below
@@ -29,6 +30,7 @@ server or a device, the test of its stage is that.
           overflow: block           or drop_oldest, sample, spill (on disk): what a full queue does
           spill: {folder: PATH, limit_mb: 256}   without a folder in the stream's own; at the limit the writer waits
           deadline_ms: 0            longest time for an item; a call that takes longer is counted and told. 0: none
+          dead_letters: FILE        of this stage alone
           lateness_ms: 0            at a source: how much older than the latest an item may come
           max_ahead_ms: 0           at a source: an item whose time is further ahead of the clock is dropped("time ahead"). 0: any
           idle_ms: 0                at a source: when nothing came for so long, no stage waits for its time. 0: it waits

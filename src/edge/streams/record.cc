@@ -185,15 +185,19 @@ bool CsvRecords::split_line(std::string_view line) {
 
 std::string_view read_json_record(const RecordOptions& options, std::string_view text, Item& item) {
   const auto record = parse_json(text, "line");
-  if (!record || !record->is_object()) return "no JSON object";
+  return record ? read_json_record(options, *record, item) : "no JSON object";
+}
+
+std::string_view read_json_record(const RecordOptions& options, const Json& record, Item& item) {
+  if (!record.is_object()) return "no JSON object";
   for (const auto& field : options.fields) {
-    const auto value = record->find(field.name.text());
-    if (value == record->end() || value->is_null()) continue;
+    const auto value = record.find(field.name.text());
+    if (value == record.end() || value->is_null()) continue;
     if (!set_json(item, field, *value)) return "wrong type";
   }
   if (options.time.empty()) return {};
-  const auto value = record->find(options.time);
-  if (value == record->end()) return "no time";
+  const auto value = record.find(options.time);
+  if (value == record.end()) return "no time";
   const auto time = parse_time(value->is_string() ? value->get<std::string>() : value->dump(), options.time_unit);
   if (!time) return "no time";
   item.event_time = *time;

@@ -73,6 +73,17 @@ class Output {
   }
   /// Says why an item goes no further: "filtered", "no model". `reason` must be one of few (it names a counter).
   virtual void drop(std::string_view reason) = 0;
+  /// The same for an item that is refused for what is in it: it goes to the dead letters, where the stream keeps these. Within process()
+  /// of a stage that does not hold items, drop() does that, too.
+  virtual void reject(std::string_view reason, const Item& item) {
+    static_cast<void>(item);
+    drop(reason);
+  }
+  /// The same for bytes of which no item could be made.
+  virtual void reject(std::string_view reason, std::string_view raw) {
+    static_cast<void>(raw);
+    drop(reason);
+  }
   /// So many items have done what they came for: their values are in what was emitted, or they are written.
   virtual void used(std::uint64_t items) { static_cast<void>(items); }
   /// Whether somebody reads that port. An item for a port that nobody reads is dropped("not read").

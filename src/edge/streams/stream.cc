@@ -2,12 +2,14 @@
 #include "edge/streams/stream.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <deque>
 #include <system_error>
 
 #include "core/log.h"
+#include "core/text.h"
 #include "edge/streams/lane.h"
 #include "edge/streams/steady_wall.h"
 
@@ -46,6 +48,9 @@ class RunningStream final : public Stream {
   Status open(const StreamSpec& spec, StageContext context, TapeDeck tape);
   Status run();
   StreamState state() const override;
+  const Histogram& latency() const override { return shared_.latency; }
+  std::vector<StageHistograms> histograms() const override;
+  Result<std::shared_ptr<LinkTap>> tap(std::string_view link) override;
   void drain_at(std::uint64_t items) override;
   void stop() override;
   bool finished() const override {
@@ -57,6 +62,8 @@ class RunningStream final : public Stream {
   Status create_and_open(const StreamSpec& spec);
   Status create_node(const StreamSpec& spec, std::size_t index);
   void connect(const StreamSpec& spec);
+  Status watch(const StreamSpec& spec);
+  Result<std::shared_ptr<DeadLetters>> dead_letters_of(const std::optional<DeadLetterOptions>& options);
   /// Its items come from a recording: what it would read from is not touched.
   bool is_replayed(const StreamNode& node) const { return shared_.tape.reader && node.is_source(); }
   std::string state_name(const std::string& waiting, const std::string& overdue, const std::string& stale) const;
@@ -65,6 +72,7 @@ class RunningStream final : public Stream {
   StreamShared shared_;
   std::vector<std::unique_ptr<StreamNode>> nodes_;  ///< in the order of the file
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::shared_ptr<DeadLetters>> dead_letters_;  ///< one a file
   mutable RateMeter rate_;
   std::mutex join_mutex_;
 };
@@ -81,7 +89,57 @@ Status RunningStream::open(const StreamSpec& spec, StageContext context, TapeDec
   for (const auto& lane : lanes_) {
     if (!lane->has_source()) MORU_RETURN_IF_ERROR_IN(fmt::format("stream '{}'", shared_.name), lane->inbox().open_spills(shared_.context));
   }
+  MORU_RETURN_IF_ERROR(watch(spec));
   return create_and_open(spec);
+}
+
+/// Stages that name the same file share it.
+Result<std::shared_ptr<DeadLetters>> RunningStream::dead_letters_of(const std::optional<DeadLetterOptions>& options) {
+  if (!options) return std::shared_ptr<DeadLetters>();
+  const auto known = std::ranges::find(dead_letters_, options->path, [](const auto& letters) { return letters->path(); });
+  if (known != dead_letters_.end()) return *known;
+  MORU_ASSIGN_OR_RETURN(auto letters, DeadLetters::open(*options, shared_.name, shared_.clock));
+  dead_letters_.push_back(letters);
+  return letters;
+}
+
+/// Nodes that nobody wants to know anything of have no watch, so that they lose no time with it.
+Status RunningStream::watch(const StreamSpec& spec) {
+  const auto wanted = shared_.context.resource<StreamWatch>("watch");
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& entry = spec.stages[i];
+    MORU_ASSIGN_OR_RETURN(auto letters, dead_letters_of(entry.dead_letters ? entry.dead_letters : spec.dead_letters));
+    if (letters || (wanted && (wanted->times || wanted->spans)))
+      nodes_[i]->set_watch(std::make_unique<StageWatch>(entry.name, wanted.get(), std::move(letters), entry.spec->holds));
+    if (!wanted || !wanted->taps) continue;
+    for (auto& target : nodes_[i]->targets()) target.taps = std::make_unique<LinkTaps>();
+  }
+  return {};
+}
+
+std::vector<StageHistograms> RunningStream::histograms() const {
+  std::vector<StageHistograms> rows;
+  for (const auto& node : nodes_) {
+    const StageWatch* const watch = node->watch();
+    if (!node->is_source() && watch != nullptr && watch->busy() != nullptr)
+      rows.push_back({node->entry().name, watch->busy(), watch->age()});
+  }
+  return rows;
+}
+
+Result<std::shared_ptr<LinkTap>> RunningStream::tap(std::string_view link) {
+  std::vector<std::string> names;
+  for (const auto& node : nodes_) {
+    for (const auto& target : node->targets()) {
+      if (target.taps && target.name == link) return target.taps->open();
+      if (target.taps) names.push_back(target.name);
+    }
+  }
+  if (names.empty())
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("stream '{}': found no taps, expected to be asked for them at its start", shared_.name));
+  return fail(ErrorCode::kNotFound, fmt::format("stream '{}': found no link {}{}, expected one of {}", shared_.name, in_quotes(link),
+                                                did_you_mean(link, names), fmt::join(names, ", ")));
 }
 
 Status RunningStream::create_node(const StreamSpec& spec, std::size_t index) {
@@ -131,7 +189,8 @@ void RunningStream::connect(const StreamSpec& spec) {
       if (lane_of[entry.links[input].from] == lane_of[index]) continue;
       const auto capacity = entry.links[input].queue.value_or(entry.spec->light ? kLightQueue : kQueue);
       const auto& link = entry.links[input];
-      into.push_back({{link_name(index, input), capacity, link.overflow, {link.spill_folder, link.spill_bytes}}, nodes_[index].get(), input});
+      into.push_back(
+          {{link_name(index, input), capacity, link.overflow, {link.spill_folder, link.spill_bytes}}, nodes_[index].get(), input});
     }
   }
   for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(shared_, std::move(members[i]), std::move(entries[i])));
@@ -210,6 +269,11 @@ StreamState RunningStream::state() const {
   }
   state.latency_p50_ns = shared_.latency.quantile(0.50);
   state.latency_p99_ns = shared_.latency.quantile(0.99);
+  for (const auto& letters : dead_letters_) {
+    const auto counts = letters->counts();
+    state.dead_letters += counts.written;
+    state.dead_letters_lost += counts.failed + counts.discarded;
+  }
   const std::lock_guard lock(shared_.mutex);
   state.items_per_second = rate_.update(shared_.clock.steady_now(), state.items);
   state.last_error = shared_.last_error;

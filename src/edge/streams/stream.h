@@ -14,7 +14,9 @@
 
 #include "core/config.h"
 #include "core/result.h"
+#include "edge/streams/dead_letters.h"
 #include "edge/streams/stage.h"
+#include "edge/streams/stream_watch.h"
 #include "wire/messages.h"
 
 namespace moru::edge {
@@ -49,11 +51,13 @@ struct StreamSpec {
     TimeNs max_ahead = 0;             ///< of a source: how far after the clock's an item's time may be; 0: any time
     TimeNs idle = 0;                  ///< of a source: when it has sent nothing so long, no stage waits for its time; 0: never
     TimeNs deadline = 0;              ///< of the others: longest time for an item; 0: none
-    ConfigObject at;                  ///< where it stands in the file
+    std::optional<DeadLetterOptions> dead_letters = std::nullopt;  ///< of its own; else those of the stream
+    ConfigObject at;                                               ///< where it stands in the file
   };
   std::string name;
   std::vector<StageEntry> stages;  ///< in the order of the file; checked: names known, no cycle, one source at least
   std::vector<std::size_t> order;  ///< the indices of the stages, each after those it reads from
+  std::optional<DeadLetterOptions> dead_letters = std::nullopt;  ///< of all stages; none: rejected items are only counted
   LanePlan lanes = LanePlan::kByFile;
 };
 
@@ -103,6 +107,15 @@ struct StreamState {
   std::vector<wire::LinkLedger> ledger;
   std::vector<StageCounts> stages;
   std::string last_error;
+  std::uint64_t dead_letters = 0;       ///< rejected items that were written to a file
+  std::uint64_t dead_letters_lost = 0;  ///< those that could not be, or went with an old file
+};
+
+/// How long a stage takes, and how old items are when it begins with them, in ns. Borrowed of the stream.
+struct StageHistograms {
+  std::string stage;
+  const Histogram* busy;
+  const Histogram* age;
 };
 
 /// A running stream: a thread for each source and each stage that is not light, parked when idle. Threads: all functions from
@@ -119,6 +132,13 @@ class Stream {
   /// Ends the sources, lets everything in flight pass, closes all stages. An item in a stage that waits for something
   /// from outside is dropped("stopped") and counted there.
   virtual void stop() = 0;
+  /// From when an item was due at its source to the end of a sink, in ns. Borrowed.
+  virtual const Histogram& latency() const = 0;
+  /// Of the stages that are no sources, where StreamWatch::times asked for it; else none.
+  virtual std::vector<StageHistograms> histograms() const = 0;
+  /// Copies of the items that go by a link ("a->b") from now on. Errors: kNotFound names the nearest link; kUnsupported where
+  /// StreamWatch::taps did not ask for it.
+  virtual Result<std::shared_ptr<LinkTap>> tap(std::string_view link) = 0;
   /// Nothing runs any more: it has finished, was stopped or has failed.
   virtual bool finished() const = 0;
 };

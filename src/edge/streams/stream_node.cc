@@ -70,6 +70,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
   current_ = item.receipt;
   const TimeNs emitted_at = item.emitted;
   const std::uint64_t dropped_before = dropped_;
+  if (watch_) watch_->begin(item, *lane_->clock, lane_->steady_now(), lane_->nested);
   begin_call();
   const Status status = stage_->process_from(input, std::move(item), *this);
   end_call();
@@ -77,6 +78,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
   if (!status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled)) current_.revoke();
   current_.reset();
   if (status) {
+    if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
     if (is_sink()) lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
     if (is_sink() && !entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
@@ -88,6 +90,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
   }
   const bool stopped = status.error().code == ErrorCode::kCancelled;
   drop(stopped ? std::string("stopped") : fmt::format("error: {}", to_string(status.error().code)));
+  if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
   if (stopped) return;
   lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
   if (stage_->lost()) lose();
@@ -159,9 +162,10 @@ void StreamNode::emit_to(std::size_t port, Item&& item) {
   // One such item would make all that come after it late.
   if (entry_.max_ahead != 0 && item.event_time > lane_->wall_now() + entry_.max_ahead) {
     const Item ahead = std::move(item);
-    return drop("time ahead");
+    return reject("time ahead", ahead);
   }
   latest_ = std::max(latest_, item.event_time);
+  if (watch_ && (is_source() || entry_.spec->holds)) watch_->on_new_item(item, *lane_->clock);
   // The last reader gets the item itself, those before it a copy.
   Target* last = nullptr;
   for (Target& target : targets_) {
@@ -177,6 +181,7 @@ void StreamNode::emit_to(std::size_t port, Item&& item) {
 bool StreamNode::is_read(std::size_t port) const { return std::ranges::find(targets_, port, &Target::port) != targets_.end(); }
 
 void StreamNode::deliver(Target& target, Item&& item) {
+  if (target.taps) target.taps->offer(item);
   const bool busy = entry_.deadline != 0 && busy_since_ != 0;
   if (busy) leave();
   if (target.inbox == nullptr) {
@@ -189,8 +194,19 @@ void StreamNode::deliver(Target& target, Item&& item) {
   if (busy) go_on();
 }
 
+void StreamNode::reject(std::string_view reason, const Item& item) {
+  drop(reason);
+  if (watch_) watch_->reject(reason, item);
+}
+
+void StreamNode::reject(std::string_view reason, std::string_view raw) {
+  drop(reason);
+  if (watch_) watch_->reject(reason, raw);
+}
+
 void StreamNode::drop(std::string_view reason) {
   ++dropped_;
+  if (watch_) watch_->on_drop(reason);
   for (auto& [known, count] : local_.dropped) {
     if (known != reason) continue;
     ++count;

@@ -12,6 +12,7 @@
 #include "edge/streams/inbox.h"
 #include "edge/streams/stage.h"
 #include "edge/streams/stream.h"
+#include "edge/streams/stream_watch.h"
 
 namespace moru::edge {
 
@@ -21,6 +22,7 @@ struct LaneLocal {
   TimeNs now = 0;             ///< monotonic; read once for a batch, 0: not yet
   TimeNs wall = 0;            ///< the same of the wall clock
   std::vector<TimeNs> ended;  ///< Item::emitted of those that a sink has taken since the last publish
+  NestedTime nested;          ///< of watched stages
   std::string error;          ///< the last failure of an item; empty: none since the last publish
   TimeNs steady_now() {
     if (now == 0) now = clock->steady_now();
@@ -45,6 +47,7 @@ class StreamNode final : public Output {
     std::string name;        ///< "a->b", for the ledger of a link without a queue
     std::uint64_t passed = 0;
     std::vector<Element> batch;
+    std::unique_ptr<LinkTaps> taps = nullptr;  ///< null: nobody may ask for any
   };
   struct Counts {
     std::uint64_t consumed = 0;
@@ -96,6 +99,8 @@ class StreamNode final : public Output {
   void emit(Item&& item) override { emit_to(0, std::move(item)); }
   void emit_to(std::size_t port, Item&& item) override;
   void drop(std::string_view reason) override;
+  void reject(std::string_view reason, const Item& item) override;
+  void reject(std::string_view reason, std::string_view raw) override;
   void used(std::uint64_t items) override { local_.used += items; }
   bool is_read(std::size_t port) const override;
 
@@ -114,6 +119,9 @@ class StreamNode final : public Output {
   ReceiptBook* receipts() const { return receipts_.get(); }
   std::vector<Target>& targets() { return targets_; }
   const std::vector<Target>& targets() const { return targets_; }
+  void set_watch(std::unique_ptr<StageWatch> watch) { watch_ = std::move(watch); }
+  /// Null: nobody asked. From any thread.
+  const StageWatch* watch() const { return watch_.get(); }
   /// Counts an item that was taken but not processed; its sender must send it again.
   void refuse(const Item& item, std::string_view reason);
   /// Its items come from a recording: nobody waits for an answer.
@@ -136,6 +144,7 @@ class StreamNode final : public Output {
   std::unique_ptr<SourceStage> source_;
   std::vector<Schema> schemas_;
   std::shared_ptr<ReceiptBook> receipts_;
+  std::unique_ptr<StageWatch> watch_;
   Receipt current_;  ///< of the item that is being processed
   std::vector<Target> targets_;
   std::vector<TimeNs> watermarks_;  ///< of each input

@@ -47,10 +47,17 @@ Status check_options(const StreamSpec::StageEntry& entry) {
   return {};
 }
 
+Status read_letters(const std::optional<ConfigObject>& at, std::optional<DeadLetterOptions>& letters) {
+  if (!at) return {};
+  MORU_ASSIGN_OR_RETURN(letters, read_dead_letters(*at));
+  return {};
+}
+
 std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistakes& mistakes) {
   StreamSpec::StageEntry entry{.name = {}, .stage = {}, .spec = nullptr, .options = at, .inputs = {}, .links = {}, .at = at};
   std::optional<ConfigObject> options;
   std::optional<ConfigObject> inputs;
+  std::optional<ConfigObject> letters;
   QueueOptions queue;
   TimeOptions times;
   ConfigReader reader(at);
@@ -59,9 +66,11 @@ std::optional<ReadEntry> read_entry(const ConfigObject& at, Table table, Mistake
   reader.optional("options", &options);
   reader.optional("inputs", &inputs);
   times.read(reader);
+  reader.optional("dead_letters", &letters);
   queue.read(reader);
   Status status = reader.finish();
   if (status) status = read_inputs(inputs, queue, entry);
+  if (status) status = read_letters(letters, entry.dead_letters);
   if (!status) {
     mistakes.push_back(status.error().message);
     return std::nullopt;
@@ -261,8 +270,10 @@ Result<std::vector<std::vector<Schema>>> bind_stages(const StreamSpec& spec) {
 Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const StageSpec* const> table) {
   MORU_ASSIGN_OR_RETURN(const auto declared, read_declared(document, "Stream"));
   std::optional<ConfigObject> stages;
+  std::optional<ConfigObject> letters;
   ConfigReader reader(declared.spec);
   reader.required("stages", &stages);
+  reader.optional("dead_letters", &letters);
   MORU_RETURN_IF_ERROR(reader.finish());
   const auto items = stages->items();
   if (items.empty() || items.size() > kMaxStages) {
@@ -288,6 +299,7 @@ Result<StreamSpec> read_stream(const ConfigObject& document, std::span<const Sta
   }
   if (!mistakes.empty()) return fail(ErrorCode::kInvalidArgument, fmt::format("{}", fmt::join(mistakes, "\n")));
   StreamSpec spec{.name = declared.name, .stages = {}, .order = {}};
+  MORU_RETURN_IF_ERROR(read_letters(letters, spec.dead_letters));
   for (auto& one : entries) spec.stages.push_back(std::move(one.entry));
   resolve(spec);
   MORU_RETURN_IF_ERROR(bind_stages(spec));

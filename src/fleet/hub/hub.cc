@@ -16,7 +16,6 @@
 #include "fleet/hub/api/api.h"
 #include "fleet/hub/artefacts/artefacts.h"
 #include "fleet/hub/broker/broker.h"
-#include "fleet/hub/http/http_server.h"
 #include "fleet/hub/nodes/node_book.h"
 #include "fleet/hub/rollout/controller.h"
 #include "fleet/hub/store/store.h"
@@ -88,7 +87,7 @@ struct Hub::Impl {
   std::unique_ptr<RolloutController> rollouts;
   std::unique_ptr<Broker> broker;
   std::unique_ptr<Api> api;
-  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<wire::server::HttpServer> http;
   std::mutex mqtt_mutex;
   std::unique_ptr<wire::MqttClient> mqtt;
   std::atomic<bool> serving = false;
@@ -148,14 +147,15 @@ Status Hub::Impl::start_servers(const HubOptions& options) {
                      .mqtt_port = [this] { return broker->port(); },
                      .broker_status = [this] { return broker_status(); }};
   api = std::make_unique<Api>(std::move(context));
-  HttpServerOptions http_options;
+  wire::server::HttpServerOptions http_options;
   http_options.port = options.port;
   http_options.certificate_pem = server.certificate_pem;
   http_options.key_pem = server.key_pem;
   http_options.client_ca_pem = authority->certificate_pem();
-  MORU_ASSIGN_OR_RETURN(
-      http, HttpServer::start(std::move(http_options), {.admit = [this](const HttpRequest& head) { return admit(head); },
-                                                        .handle = [this](const HttpRequest& request) { return api->handle(request); }}));
+  MORU_ASSIGN_OR_RETURN(http, wire::server::HttpServer::start(
+                                  std::move(http_options), {.admit = [this](const HttpRequest& head) { return admit(head); },
+                                                            .handle = [this](const HttpRequest& request) { return api->handle(request); },
+                                                            .handle_later = {}}));
   MORU_ASSIGN_OR_RETURN(
       broker,
       Broker::start({.folder = home / "broker", .port = options.mqtt_port, .hub_name = kHubName, .program = "mosquitto"}, *authority));

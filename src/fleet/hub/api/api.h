@@ -9,14 +9,20 @@
 #include "core/clock.h"
 #include "core/json_fwd.h"
 #include "fleet/hub/artefacts/artefacts.h"
-#include "fleet/hub/http/http_server.h"
 #include "fleet/hub/nodes/node_book.h"
 #include "fleet/hub/rollout/controller.h"
 #include "fleet/hub/store/store.h"
 #include "trust/certificates.h"
 #include "trust/keys.h"
+#include "wire/http_server/http_server.h"
 
 namespace moru::fleet {
+
+using wire::server::http_error;
+using wire::server::HttpAdmission;
+using wire::server::HttpFile;
+using wire::server::HttpRequest;
+using wire::server::HttpResponse;
 
 /// What the API works on. All of it outlives the Api.
 struct ApiContext {

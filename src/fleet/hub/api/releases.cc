@@ -5,7 +5,7 @@
 
 #include "core/json.h"
 #include "fleet/hub/api/endpoints.h"
-#include "fleet/hub/http/url.h"
+#include "wire/http_server/url.h"
 
 namespace moru::fleet {
 namespace {
@@ -57,7 +57,7 @@ HttpResponse get_bundle(const ApiContext& context, const HttpRequest& request, c
   response.headers.emplace_back("Accept-Ranges", "bytes");
   response.headers.emplace_back("ETag", fmt::format("\"{}\"", (*row)->sha256));
   const std::uint64_t size = (*row)->size;
-  const auto range = parse_range(request.range, size);
+  const auto range = wire::server::parse_range(request.range, size);
   if (range && range->length == 0) {
     response.status = 416;
     response.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));

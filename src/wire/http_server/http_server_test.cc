@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server over real sockets, with a client that can send what a well-meaning library does not.
-#include "fleet/hub/http/http_server.h"
+#include "wire/http_server/http_server.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@
 
 #include "trust/certificates.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 using ::testing::HasSubstr;
@@ -89,7 +89,8 @@ class HttpServerTest : public ::testing::Test {
                             if (head.path == "/refused") return {0, http_error(403, "not you")};
                             return {1000, std::nullopt};
                           },
-                          .handle = [this](const HttpRequest& request) { return answer(request); }};
+                          .handle = [this](const HttpRequest& request) { return answer(request); },
+                          .handle_later = {}};
     auto server = HttpServer::start(std::move(options), std::move(handlers));
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
@@ -256,4 +257,4 @@ TEST_F(HttpServerTest, BadCertificatesAreSaid) {
 }
 
 }  // namespace
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/http/request_head.h"
+#include "wire/http_server/request_head.h"
 
-#include "fleet/hub/http/url.h"
+#include "wire/http_server/url.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 
 Result<HttpRequest> read_head(const std::string& peer, std::string_view method, std::string_view target,
                               const std::function<std::string_view(const char* name)>& header) {
@@ -16,8 +16,10 @@ Result<HttpRequest> read_head(const std::string& peer, std::string_view method, 
   request.cookie = header("Cookie");
   request.range = header("Range");
   request.if_none_match = header("If-None-Match");
+  request.content_type = header("Content-Type");
+  request.idempotency_key = header("Idempotency-Key");
   request.peer = peer;
   return request;
 }
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -9,7 +9,7 @@
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX and SSL
 struct ssl_st;
 
-namespace moru::fleet {
+namespace moru::wire::server {
 
 /// Names and values of the headers that stand on every answer.
 std::span<const std::pair<const char*, const char*>> security_headers();
@@ -20,4 +20,4 @@ std::string common_name_of_peer(ssl_st* connection);
 /// Lets clients that showed a certificate resume their sessions, which OpenSSL refuses otherwise.
 void allow_resumption(ssl_ctx_st* context);
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/http/url.h"
+#include "wire/http_server/url.h"
 
 #include <gmock/gmock.h>
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 TEST(ParseTarget, DecodesPathAndQuery) {
@@ -44,4 +44,4 @@ TEST(ParseRange, IgnoresWhatItDoesNotKnow) {
 }
 
 }  // namespace
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

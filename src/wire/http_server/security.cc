@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/http/security.h"
+#include "wire/http_server/security.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "core/json.h"
-#include "fleet/hub/http/http_server.h"
+#include "wire/http_server/http_server.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 /// On every answer. The page takes nothing from elsewhere, and nobody may frame it.
@@ -48,4 +48,4 @@ HttpResponse http_error(int status, std::string_view sentence) {
   return response;
 }
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/http/file_reader.h"
+#include "wire/http_server/file_reader.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 constexpr std::uint64_t kPieceBytes = 256 * 1024;
@@ -33,4 +33,4 @@ std::string_view FileReader::next() {
   return {piece_.data(), static_cast<std::size_t>(got)};
 }
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -8,7 +8,7 @@
 
 #include "core/result.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 
 struct Target {
   std::string path;
@@ -27,4 +27,4 @@ struct ByteRange {
 /// for something else and is ignored, as RFC 9110 allows. length 0: outside of the thing (416).
 std::optional<ByteRange> parse_range(std::string_view header, std::uint64_t size);
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

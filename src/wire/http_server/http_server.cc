@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one file that knows Boost.Beast and Asio.
-#include "fleet/hub/http/http_server.h"
+// What knows Boost.Beast and Asio, with channel.h and connection.h.
+#include "wire/http_server/http_server.h"
 
 #include <fmt/format.h>
 
@@ -17,61 +17,35 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
 
 #include "core/log.h"
-#include "fleet/hub/http/file_reader.h"
-#include "fleet/hub/http/request_head.h"
-#include "fleet/hub/http/security.h"
+#include "core/text.h"
+#include "wire/http_server/connection.h"
+#include "wire/http_server/file_reader.h"
+#include "wire/http_server/request_head.h"
+#include "wire/http_server/security.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using Buffer = beast::flat_buffer;
 using HeadParser = http::request_parser<http::empty_body>;
 using ErrorInfo = boost::system::error_code;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
 constexpr std::size_t kMaxThrownAway = std::size_t{64} << 20U;
-constexpr auto kLinger = std::chrono::seconds(2);
-constexpr std::size_t kMaxEventsBehind = 1000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr auto kKeepAlive = std::chrono::seconds(15);
 constexpr auto kStopGrace = std::chrono::seconds(5);
 
 std::chrono::nanoseconds nanoseconds(TimeNs time) { return std::chrono::nanoseconds(time); }
-
-/// One listener of events. Used on its connection's strand only.
-struct Listener {
-  explicit Listener(const asio::any_io_executor& executor) : wake(executor) {}
-  asio::steady_timer wake;
-  std::deque<std::string> waiting;
-  bool too_slow = false;
-};
-
-struct Connection {
-  TlsStream* stream;
-  bool idle = true;  // waits for a request, or streams events: may be cut off at a stop
-};
-
-/// A head that is wrong gets an answer; a connection that just ended does not.
-std::optional<HttpResponse> refusal_of(const ErrorInfo& error) {
-  if (error == http::error::header_limit) {
-    return http_error(431, fmt::format("the head of the request is longer than {} bytes", kMaxHeadBytes));
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-  const bool parsing = error.category() == http::make_error_code(http::error::bad_method).category();
-  return parsing ? std::optional(http_error(400, "the request is not HTTP/1.1")) : std::nullopt;
-}
 
 }  // namespace
 
@@ -85,57 +59,47 @@ struct HttpServer::Core {
   std::condition_variable empty;
   std::set<std::shared_ptr<Connection>> connections;
   std::set<std::shared_ptr<Listener>> listeners;
+  std::set<std::shared_ptr<Pending>> pending;
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
   std::vector<std::thread> threads;
   // Last, so that it goes first: connections that end with it use what stands above.
   asio::io_context io;
   tcp::acceptor acceptor{io};
 
-  Status set_up_tls();
   Status bind();
   asio::awaitable<void> accept();
   asio::awaitable<void> serve(tcp::socket socket);
-  asio::awaitable<void> serve_requests(TlsStream& stream, Connection& connection);
-  asio::awaitable<bool> serve_request(TlsStream& stream, Connection& connection, Buffer& buffer, const std::string& peer);
+  asio::awaitable<void> serve_requests(Channel& channel, Connection& connection);
+  asio::awaitable<bool> serve_request(Channel& channel, Connection& connection, Buffer& buffer, const std::string& peer);
   HttpAdmission admit(const HttpRequest& request, const HeadParser& head) const;
-  asio::awaitable<bool> refuse(TlsStream& stream, const HeadParser& head, const HttpResponse& refusal);
-  asio::awaitable<std::optional<std::string>> read_body(TlsStream& stream, Buffer& buffer, HeadParser& head, std::uint64_t max_bytes);
-  asio::awaitable<bool> answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive);
-  asio::awaitable<bool> send_file(TlsStream& stream, const HttpFile& file) const;
-  static asio::awaitable<void> throw_away_rest(TlsStream& stream);
-  asio::awaitable<void> send_events(TlsStream& stream);
+  asio::awaitable<bool> refuse(Channel& channel, const HeadParser& head, const HttpResponse& refusal);
+  asio::awaitable<std::optional<std::string>> read_body(Channel& channel, Buffer& buffer, HeadParser& head, std::uint64_t max_bytes);
+  asio::awaitable<bool> answer(Channel& channel, const HttpResponse& response, bool head_only, bool keep_alive);
+  asio::awaitable<bool> send_file(Channel& channel, const HttpFile& file) const;
+  static asio::awaitable<void> throw_away_rest(Channel& channel);
+  asio::awaitable<void> send_events(Channel& channel);
   HttpResponse call(HttpRequest request) const;
+  asio::awaitable<HttpResponse> call_later(Channel& channel, HttpRequest request);
 };
-
-Status HttpServer::Core::set_up_tls() {
-  ErrorInfo error;
-  const auto bad = [&](const char* what) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("https: {}: {}, expected PEM that fits", what, error.message()));
-  };
-  tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
-  tls.use_certificate_chain(asio::buffer(options.certificate_pem), error);
-  if (error) return bad("certificate");
-  tls.use_private_key(asio::buffer(options.key_pem), asio::ssl::context::pem, error);
-  if (error) return bad("key");
-  tls.add_certificate_authority(asio::buffer(options.client_ca_pem), error);
-  if (error) return bad("CA");
-  tls.set_verify_mode(asio::ssl::verify_peer, error);
-  allow_resumption(tls.native_handle());
-  return {};
-}
 
 Status HttpServer::Core::bind() {
   ErrorInfo error;
-  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(options.port));
+  const auto address = asio::ip::make_address(options.address, error);
+  if (error) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("http: found address {}, expected an IPv4 or IPv6 address of this machine", in_quotes(options.address)));
+  }
+  const tcp::endpoint endpoint(address, static_cast<std::uint16_t>(options.port));
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error == boost::system::errc::address_in_use) {
     return fail(ErrorCode::kResourceExhausted,
-                fmt::format("https: port {} on 127.0.0.1 is in use, expected a free one; stop the other program or give another --port",
-                            options.port));
+                fmt::format("http: port {} on {} is in use, expected a free one; stop the other program or give another port", options.port,
+                            options.address));
   }
-  if (error) return fail(ErrorCode::kIo, fmt::format("https: listen on 127.0.0.1:{}: {}", options.port, error.message()));
+  if (error) return fail(ErrorCode::kIo, fmt::format("http: listen on {} port {}: {}", options.address, options.port, error.message()));
   port = acceptor.local_endpoint(error).port();
   return {};
 }
@@ -158,19 +122,24 @@ asio::awaitable<void> HttpServer::Core::accept() {
 asio::awaitable<void> HttpServer::Core::serve(tcp::socket socket) {
   ErrorInfo ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  TlsStream stream(std::move(socket), tls);
-  const auto connection = std::make_shared<Connection>(&stream);
+  Channel channel(std::move(socket), options.plain ? nullptr : &tls);
+  const auto connection = std::make_shared<Connection>(&channel);
   {
     const std::lock_guard lock(mutex);
     if (stopping || connections.size() >= options.max_connections) co_return;
     connections.insert(connection);
   }
-  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.idle_timeout));
-  const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
-  if (!error) {
-    co_await serve_requests(stream, *connection);
-    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(1));
-    [[maybe_unused]] const auto [closed] = co_await stream.async_shutdown(kAwait);  // the other side often just goes
+  channel.tcp().expires_after(nanoseconds(options.idle_timeout));
+  if (Channel::TlsStream* const secured = channel.tls()) {
+    const auto [error] = co_await secured->async_handshake(asio::ssl::stream_base::server, kAwait);
+    if (!error) {
+      co_await serve_requests(channel, *connection);
+      channel.tcp().expires_after(std::chrono::seconds(1));
+      [[maybe_unused]] const auto [closed] = co_await secured->async_shutdown(kAwait);  // the other side often just goes
+    }
+  } else {
+    co_await serve_requests(channel, *connection);
+    channel.tcp().socket().shutdown(tcp::socket::shutdown_send, ignored);
   }
   const std::lock_guard lock(mutex);
   connections.erase(connection);
@@ -182,46 +151,72 @@ HttpResponse HttpServer::Core::call(HttpRequest request) const {
     return handlers.handle(std::move(request));
   } catch (const std::exception& error) {
     MORU_LOG(kError, "http handler threw", "what", error.what());
-    return http_error(500, "internal error; see the hub's log");
+    return http_error(500, "internal error; see the log");
   }
 }
 
-asio::awaitable<void> HttpServer::Core::serve_requests(TlsStream& stream, Connection& connection) {
-  const std::string peer = common_name_of_peer(stream.native_handle());
+/// Waits for the answer without holding a thread.
+asio::awaitable<HttpResponse> HttpServer::Core::call_later(Channel& channel, HttpRequest request) {
+  const auto waiting = std::make_shared<Pending>(channel.get_executor());
+  waiting->wake.expires_after(nanoseconds(options.request_timeout));
+  channel.tcp().expires_never();
+  {
+    const std::lock_guard lock(mutex);
+    pending.insert(waiting);
+  }
+  {
+    const auto answerer = std::make_shared<Answerer>(gate, waiting);
+    begin_answer(handlers, std::move(request), [answerer](HttpResponse response) { answerer->answer(std::move(response)); });
+  }
+  // The answer is posted to this strand, so it is not there before the wait begins, and cancels it; so does stop().
+  if (!stopping) co_await waiting->wake.async_wait(kAwait);
+  const std::lock_guard lock(mutex);
+  pending.erase(waiting);
+  if (waiting->response) co_return std::move(*waiting->response);
+  co_return http_error(503, "no answer in time; try again in a moment");
+}
+
+asio::awaitable<void> HttpServer::Core::serve_requests(Channel& channel, Connection& connection) {
+  const std::string peer = channel.tls() != nullptr ? common_name_of_peer(channel.tls()->native_handle()) : std::string();
   Buffer buffer;
   bool keep_alive = true;
-  while (keep_alive && !stopping) keep_alive = co_await serve_request(stream, connection, buffer, peer);
+  while (keep_alive && !stopping) keep_alive = co_await serve_request(channel, connection, buffer, peer);
 }
 
 /// One request, from its head to the end of its answer. False: the connection is of no more use.
-asio::awaitable<bool> HttpServer::Core::serve_request(TlsStream& stream, Connection& connection, Buffer& buffer, const std::string& peer) {
+asio::awaitable<bool> HttpServer::Core::serve_request(Channel& channel, Connection& connection, Buffer& buffer, const std::string& peer) {
   connection.idle = true;
-  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.idle_timeout));
+  channel.tcp().expires_after(nanoseconds(options.idle_timeout));
   HeadParser head;
   head.header_limit(kMaxHeadBytes);
   head.body_limit(boost::none);
-  [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(stream, buffer, head, kAwait);
+  [[maybe_unused]] const auto [read_error, head_bytes] = co_await http::async_read_header(channel, buffer, head, kAwait);
   connection.idle = false;
   if (read_error) {
-    if (const auto refusal = refusal_of(read_error)) co_await answer(stream, *refusal, false, false);
+    if (const auto refusal = refusal_of(read_error)) co_await answer(channel, *refusal, false, false);
     co_return false;
   }
   const bool head_only = head.get().method() == http::verb::head;
   const bool keep_alive = head.get().keep_alive();
   auto request = read_head(peer, head.get().method_string(), head.get().target(), [&](const char* name) { return head.get()[name]; });
-  if (!request) co_return co_await answer(stream, http_error(400, request.error().message), head_only, false);
+  if (!request) co_return co_await answer(channel, http_error(400, request.error().message), head_only, false);
   const HttpAdmission admission = admit(*request, head);
-  if (admission.refusal) co_return co_await refuse(stream, head, *admission.refusal);
-  auto body = co_await read_body(stream, buffer, head, admission.max_body_bytes);
+  if (admission.refusal) co_return co_await refuse(channel, head, *admission.refusal);
+  auto body = co_await read_body(channel, buffer, head, admission.max_body_bytes);
   if (!body) co_return false;
   request->body = std::move(*body);
-  const HttpResponse response = call(std::move(*request));
+  HttpResponse response;
+  if (handlers.handle_later) {
+    response = co_await call_later(channel, std::move(*request));
+  } else {
+    response = call(std::move(*request));
+  }
   if (response.events) {
     connection.idle = true;
-    co_await send_events(stream);
+    co_await send_events(channel);
     co_return false;
   }
-  co_return co_await answer(stream, response, head_only, keep_alive && !stopping);
+  co_return co_await answer(channel, response, head_only, keep_alive && !stopping);
 }
 
 /// The handlers' answer to the head, which also says how long the body may be.
@@ -235,37 +230,37 @@ HttpAdmission HttpServer::Core::admit(const HttpRequest& request, const HeadPars
 }
 
 /// Answers before the body is read. True: the connection can take another request.
-asio::awaitable<bool> HttpServer::Core::refuse(TlsStream& stream, const HeadParser& head, const HttpResponse& refusal) {
+asio::awaitable<bool> HttpServer::Core::refuse(Channel& channel, const HeadParser& head, const HttpResponse& refusal) {
   // What is left of the body would be taken for the next request: keep the connection only when there is none.
   const bool keep_alive = head.get().keep_alive() && head.is_done();
-  if (co_await answer(stream, refusal, head.get().method() == http::verb::head, keep_alive)) co_return true;
-  if (!head.is_done()) co_await throw_away_rest(stream);
+  if (co_await answer(channel, refusal, head.get().method() == http::verb::head, keep_alive)) co_return true;
+  if (!head.is_done()) co_await throw_away_rest(channel);
   co_return false;
 }
 
 /// The body of a request whose head was admitted. Nothing: the client has gone, or was told why the connection ends.
-asio::awaitable<std::optional<std::string>> HttpServer::Core::read_body(TlsStream& stream, Buffer& buffer, HeadParser& head,
+asio::awaitable<std::optional<std::string>> HttpServer::Core::read_body(Channel& channel, Buffer& buffer, HeadParser& head,
                                                                         std::uint64_t max_bytes) {
   const bool head_only = head.get().method() == http::verb::head;
   if (beast::iequals(head.get()[http::field::expect], "100-continue")) {
-    [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
+    [[maybe_unused]] const auto [sent_error, sent] = co_await asio::async_write(channel, asio::buffer(kContinue), kAwait);
     if (sent_error) co_return std::nullopt;
   }
   http::request_parser<http::string_body> whole(std::move(head));
   whole.body_limit(max_bytes);
-  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-  [[maybe_unused]] const auto [error, bytes] = co_await http::async_read(stream, buffer, whole, kAwait);
+  channel.tcp().expires_after(nanoseconds(options.request_timeout));
+  [[maybe_unused]] const auto [error, bytes] = co_await http::async_read(channel, buffer, whole, kAwait);
   if (error == http::error::body_limit) {
-    co_await answer(stream, http_error(413, fmt::format("the body has more than {} bytes", max_bytes)), head_only, false);
-    co_await throw_away_rest(stream);
+    co_await answer(channel, http_error(413, fmt::format("the body has more than {} bytes", max_bytes)), head_only, false);
+    co_await throw_away_rest(channel);
     co_return std::nullopt;
   }
   if (error) co_return std::nullopt;
   co_return std::move(whole.get().body());
 }
 
-asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResponse& response, bool head_only, bool keep_alive) {
-  beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
+asio::awaitable<bool> HttpServer::Core::answer(Channel& channel, const HttpResponse& response, bool head_only, bool keep_alive) {
+  channel.tcp().expires_after(nanoseconds(options.request_timeout));
   http::response<http::string_body> message;
   message.version(11);
   message.result(static_cast<unsigned>(response.status));
@@ -279,22 +274,22 @@ asio::awaitable<bool> HttpServer::Core::answer(TlsStream& stream, const HttpResp
   if (!response.file && !head_only && !empty_by_rule) message.body() = response.body;
   http::response_serializer<http::string_body> serializer(message);
   if (response.file || head_only) {
-    [[maybe_unused]] const auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
+    [[maybe_unused]] const auto [error, bytes] = co_await http::async_write_header(channel, serializer, kAwait);
     if (error) co_return false;
     if (head_only) co_return keep_alive;
-    co_return co_await send_file(stream, *response.file) && keep_alive;
+    co_return co_await send_file(channel, *response.file) && keep_alive;
   }
-  [[maybe_unused]] const auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
+  [[maybe_unused]] const auto [error, bytes] = co_await http::async_write(channel, serializer, kAwait);
   co_return !error && keep_alive;
 }
 
-asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpFile& file) const {
+asio::awaitable<bool> HttpServer::Core::send_file(Channel& channel, const HttpFile& file) const {
   FileReader reader(file);
   while (!reader.done()) {
     const auto piece = reader.next();
     if (piece.empty()) co_return false;  // shorter than promised: the cut connection tells the client
-    beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(piece.data(), piece.size()), kAwait);
+    channel.tcp().expires_after(nanoseconds(options.request_timeout));
+    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(channel, asio::buffer(piece.data(), piece.size()), kAwait);
     if (error) co_return false;
   }
   co_return true;
@@ -302,18 +297,18 @@ asio::awaitable<bool> HttpServer::Core::send_file(TlsStream& stream, const HttpF
 
 /// Reads on for a moment before the connection is closed: a client that is still sending would lose the answer to a
 /// reset (RFC 9112, section 9.6).
-asio::awaitable<void> HttpServer::Core::throw_away_rest(TlsStream& stream) {
+asio::awaitable<void> HttpServer::Core::throw_away_rest(Channel& channel) {
   std::vector<char> buffer(64 * 1024);
-  beast::get_lowest_layer(stream).expires_after(kLinger);
+  channel.tcp().expires_after(std::chrono::seconds(2));
   for (std::size_t total = 0; total < kMaxThrownAway;) {
-    const auto [error, bytes] = co_await stream.async_read_some(asio::buffer(buffer), kAwait);
+    const auto [error, bytes] = co_await channel.async_read_some(asio::buffer(buffer), kAwait);
     if (error) co_return;
     total += bytes;
   }
 }
 
-asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream) {
-  const auto listener = std::make_shared<Listener>(stream.get_executor());
+asio::awaitable<void> HttpServer::Core::send_events(Channel& channel) {
+  const auto listener = std::make_shared<Listener>(channel.get_executor(), options);
   {
     const std::lock_guard lock(mutex);
     listeners.insert(listener);
@@ -322,18 +317,16 @@ asio::awaitable<void> HttpServer::Core::send_events(TlsStream& stream) {
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
       "Connection: close\r\n\r\n: welcome\n\n";
   while (true) {
-    beast::get_lowest_layer(stream).expires_after(nanoseconds(options.request_timeout));
-    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(stream, asio::buffer(text), kAwait);
-    if (error || stopping || listener->too_slow) break;
-    beast::get_lowest_layer(stream).expires_never();
-    if (listener->waiting.empty()) {
-      listener->wake.expires_after(kKeepAlive);
-      [[maybe_unused]] const auto [woken] = co_await listener->wake.async_wait(kAwait);
-    }
+    channel.tcp().expires_after(nanoseconds(options.request_timeout));
+    [[maybe_unused]] const auto [error, bytes] = co_await asio::async_write(channel, asio::buffer(text), kAwait);
+    if (error || stopping || listener->queue.too_slow()) break;
+    channel.tcp().expires_never();
+    text = listener->queue.take();
+    if (!text.empty()) continue;
+    listener->wake.expires_after(kKeepAlive);
+    [[maybe_unused]] const auto [woken] = co_await listener->wake.async_wait(kAwait);
     if (stopping) break;
-    text.clear();
-    for (const std::string& event : listener->waiting) text += event;
-    listener->waiting.clear();
+    text = listener->queue.take();
     if (text.empty()) text = ": still here\n\n";
   }
   const std::lock_guard lock(mutex);
@@ -347,7 +340,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options,
   auto core = std::make_unique<Core>();
   core->options = std::move(options);
   core->handlers = std::move(handlers);
-  MORU_RETURN_IF_ERROR(core->set_up_tls());
+  if (!core->options.plain) MORU_RETURN_IF_ERROR(set_up_tls(core->tls, core->options));
   MORU_RETURN_IF_ERROR(core->bind());
   asio::co_spawn(core->io, core->accept(), asio::detached);
   for (int i = 0; i < core->options.threads; ++i) core->threads.emplace_back([io = &core->io] { io->run(); });
@@ -361,12 +354,13 @@ void HttpServer::broadcast(std::string_view event, std::string_view data) {
   const std::string text = fmt::format("event: {}\ndata: {}\n\n", event, data);
   const std::lock_guard lock(core_->mutex);
   for (const auto& listener : core_->listeners) {
-    asio::post(listener->wake.get_executor(), [listener, text] {
-      listener->too_slow = listener->too_slow || listener->waiting.size() >= kMaxEventsBehind;
-      if (!listener->too_slow) listener->waiting.push_back(text);
-      listener->wake.cancel();
-    });
+    if (listener->queue.push(text)) asio::post(listener->wake.get_executor(), [listener] { listener->wake.cancel(); });
   }
+}
+
+std::size_t HttpServer::listeners() const {
+  const std::lock_guard lock(core_->mutex);
+  return core_->listeners.size();
 }
 
 void HttpServer::stop() {
@@ -380,11 +374,12 @@ void HttpServer::stop() {
     for (const auto& listener : core_->listeners) {
       asio::post(listener->wake.get_executor(), [listener] { listener->wake.cancel(); });
     }
+    for (const auto& waiting : core_->pending) asio::post(waiting->wake.get_executor(), [waiting] { waiting->wake.cancel(); });
     for (const auto& connection : core_->connections) {
-      asio::post(connection->stream->get_executor(), [core = core_.get(), connection] {
-        // Its stream lives while it is in the list; both change on this strand.
+      asio::post(connection->channel->get_executor(), [core = core_.get(), connection] {
+        // Its channel lives while it is in the list; both change on this strand.
         const std::lock_guard inner(core->mutex);
-        if (connection->idle && core->connections.contains(connection)) beast::get_lowest_layer(*connection->stream).cancel();
+        if (connection->idle && core->connections.contains(connection)) connection->channel->tcp().cancel();
       });
     }
     core_->empty.wait_for(lock, kStopGrace, [this] { return core_->connections.empty(); });
@@ -392,9 +387,14 @@ void HttpServer::stop() {
   core_->io.stop();
   for (auto& thread : core_->threads) thread.join();
   core_->threads.clear();
+  {
+    const std::lock_guard lock(core_->gate->mutex);
+    core_->gate->open = false;
+  }
   // They hold timers, which must not outlive what runs them.
   core_->listeners.clear();
+  core_->pending.clear();
   core_->connections.clear();
 }
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

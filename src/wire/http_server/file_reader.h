@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "fleet/hub/http/http_server.h"
+#include "wire/http_server/http_server.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 
 /// A part of a file, in pieces of at most 256 KiB. Threads: one owner.
 class FileReader {
@@ -29,4 +29,4 @@ class FileReader {
   std::vector<char> piece_;
 };
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/http/url.h"
+#include "wire/http_server/url.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "core/text.h"
 
-namespace moru::fleet {
+namespace moru::wire::server {
 namespace {
 
 constexpr std::size_t kMaxTarget = 4096;
@@ -84,4 +84,4 @@ std::optional<ByteRange> parse_range(std::string_view header, std::uint64_t size
   return ByteRange{*first, end - *first + 1};
 }
 
-}  // namespace moru::fleet
+}  // namespace moru::wire::server
