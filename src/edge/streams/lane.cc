@@ -196,7 +196,7 @@ void Lane::advance_time() {
 }
 
 void Lane::run_stages() {
-  const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
+  const std::size_t limit = head().entry().spec->light || head().gathers() ? kLightBatch : 1;
   std::vector<Element> batch;
   while (const auto taken = inbox_->take(batch, limit)) {
     reopen_lost();
@@ -204,6 +204,7 @@ void Lane::run_stages() {
       head().on_end(taken->link);
     } else {
       handle(taken->link, batch);
+      if (head().gathers()) flush();
     }
     publish();
   }
@@ -218,6 +219,17 @@ void Lane::handle(std::size_t link, std::vector<Element>& batch) {
     } else {
       head().process(link, std::move(element.item));
     }
+  }
+}
+
+/// What the sink cannot store stays with it until it can, or until the stream is to stop. What comes meanwhile waits in its queue.
+void Lane::flush() {
+  head().flush();
+  while (head().paused()) {
+    publish();
+    if (!shared_.wait_until(head().reopen_at())) return head().give_up("stopped");
+    head().try_reopen(shared_.context);
+    if (!head().paused()) head().flush();
   }
 }
 

@@ -75,6 +75,7 @@ class Lane {
   bool pause_source(const Error& error, int failures);
   void run_stages();
   void handle(std::size_t link, std::vector<Element>& batch);
+  void flush();
   void reopen_lost();
   void advance_time();
   void publish();

@@ -54,6 +54,8 @@ class StreamNode final : public Output {
   const StreamSpec::StageEntry& entry() const { return entry_; }
   bool is_source() const { return entry_.spec->kind == StageKind::kSource; }
   bool is_sink() const { return entry_.spec->kind == StageKind::kSink; }
+  /// A sink that is given many items at once, and then asked to store them.
+  bool gathers() const { return is_sink() && entry_.spec->holds; }
 
   /// Makes the stage from its options and binds it to what its inputs have.
   Status create(std::span<const Schema> inputs);
@@ -66,6 +68,10 @@ class StreamNode final : public Output {
   void process(std::size_t input, Item&& item);
   /// Counts an item that was taken but not processed.
   void refuse(std::string_view reason);
+  /// Lets a sink that gathers store what it holds; an error makes it stale.
+  void flush();
+  /// Nothing will become of what it holds, nor of what still comes.
+  void give_up(std::string_view reason);
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -106,6 +112,7 @@ class StreamNode final : public Output {
   void deliver(Target& target, Item&& item);
   void pass_watermark(TimeNs time);
   void lose();
+  void recovered();
 
   StreamSpec::StageEntry entry_;
   LaneLocal* lane_ = nullptr;
@@ -121,6 +128,7 @@ class StreamNode final : public Output {
   std::uint64_t dropped_ = 0;  ///< all reasons together
   Counts published_;
   std::string_view refusal_;
+  bool gave_up_ = false;
   TimeNs reopen_at_ = 0;
   int losses_ = 0;  ///< in a row
 };
