@@ -7,6 +7,11 @@
 
 namespace moru::edge {
 
+/// What it still holds was never stored.
+GroupSink::~GroupSink() {
+  for (const Item& item : items_) item.receipt.revoke();
+}
+
 Status GroupSink::process(Item&& item, Output&) {
   items_.push_back(std::move(item));
   return {};

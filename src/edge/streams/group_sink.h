@@ -14,6 +14,10 @@ namespace moru::edge {
 /// comes alone waits for nobody. Its StageSpec says `holds`. An item is done when store() has said so; until then the sink keeps it.
 class GroupSink : public Stage {
  public:
+  GroupSink() = default;
+  GroupSink(const GroupSink&) = delete;
+  GroupSink& operator=(const GroupSink&) = delete;
+  ~GroupSink() override;
   Status process(Item&& item, Output& output) override;
   Status flush(Output& output) override;
   std::uint64_t held() const override { return items_.size(); }
