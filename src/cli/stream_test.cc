@@ -234,6 +234,37 @@ spec:
   EXPECT_EQ(run_moru({"stream", "ledger", path("state.json")}, true).code, 2);
 }
 
+TEST_F(StreamCommand, ReplaysWhatItRecorded) {
+  write("averages.yaml", R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {name: averages}
+spec:
+  stages:
+    - {name: sensors, stage: synthetic, options: {keys: 3, items: 300, unit: degC}}
+    - {name: second, stage: window, inputs: [sensors], options: {size_ms: 20, key: [device], set: {average: mean(value)}}}
+    - {name: results, stage: write_json, inputs: [second], options: {path: ${results}}}
+)");
+  const auto run = [&](std::vector<std::string> arguments, const std::string& results) {
+    arguments.insert(arguments.end(), {path("averages.yaml"), "--set", "results=" + path(results)});
+    return run_moru(arguments, true);
+  };
+  const auto recorded = run({"stream", "record", "--out", path("tape")}, "live.jsonl");
+  ASSERT_EQ(recorded.code, 0) << recorded.output;
+  const auto replayed = run({"stream", "replay", "--from", path("tape"), "--speed", "max"}, "again.jsonl");
+  ASSERT_EQ(replayed.code, 0) << replayed.output;
+  EXPECT_THAT(replayed.output, HasSubstr("items    300"));
+  EXPECT_EQ(*read_file(path("live.jsonl")), *read_file(path("again.jsonl")));
+
+  EXPECT_THAT(run({"stream", "record", "--out", path("tape")}, "live.jsonl").output, HasSubstr("found a file of that name"));
+  EXPECT_THAT(run({"stream", "replay", "--from", path("tape"), "--speed", "fast"}, "again.jsonl").output,
+              HasSubstr("--speed: found 'fast', expected a number above 0, or max"));
+  EXPECT_EQ(run({"stream", "replay", "--from", path("averages.yaml")}, "again.jsonl").code, 2);
+  write("torn", read_file(path("tape"))->substr(0, 2000));
+  const auto torn = run({"stream", "replay", "--from", path("torn")}, "again.jsonl");
+  EXPECT_EQ(torn.code, 0) << torn.output;
+  EXPECT_THAT(torn.output, HasSubstr("are no whole record and were left out"));
+}
+
 TEST(StagesCommand, ListsAndShows) {
   const auto all = run_moru({"stages", "--format", "json"});
   ASSERT_EQ(all.code, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "cli/noun.h"
@@ -9,8 +10,10 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/process.h"
+#include "core/text.h"
 #include "edge/streams/outbox.h"
 #include "edge/streams/stages/infer.h"
+#include "edge/streams/tape_deck.h"
 #include "model/formats/bundle/bundle.h"
 #include "runtime/backends/backend.h"
 #include "trust/keys.h"
@@ -28,6 +31,10 @@ struct Options {
   std::string outbox;
   std::uint64_t items = 0;
   std::string state;
+  std::string record_to;
+  std::int64_t max_mb = 1024;
+  std::string replay_from;
+  std::string speed = "max";
   Format format = Format::kText;
 };
 
@@ -98,6 +105,34 @@ Status add_outbox(const Options& options, const edge::StreamSpec& spec, std::opt
   return {};
 }
 
+/// "10" as 10, "max" as 0.
+Result<double> read_speed(const std::string& text) {
+  if (text == "max") return 0.0;
+  double speed = 0.0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, speed);
+  if (read.ec == std::errc() && read.ptr == end && speed > 0.0 && speed <= 1e6) return speed;
+  return fail(ErrorCode::kInvalidArgument, fmt::format("--speed: found {}, expected a number above 0, or max", in_quotes(text)));
+}
+
+/// What is recorded, or where the sources' items come from instead.
+Result<edge::TapeDeck> open_tape(const Options& options, const edge::StreamSpec& spec) {
+  if (!options.record_to.empty())
+    return edge::TapeDeck::to_record(spec, options.record_to, static_cast<std::uint64_t>(options.max_mb) * 1'000'000, system_clock());
+  if (options.replay_from.empty()) return edge::TapeDeck();
+  MORU_ASSIGN_OR_RETURN(const double speed, read_speed(options.speed));
+  return edge::TapeDeck::to_replay(spec, options.replay_from, speed, system_clock());
+}
+
+/// A recording is durable when it is closed; where one broke off is said.
+Status close_tape(const Options& options, edge::TapeWriter* writer, const edge::TapeReader* reader) {
+  if (reader != nullptr && reader->torn_bytes() > 0) {
+    say(fmt::format("recording '{}': its last {} are no whole record and were left out; it was not closed", options.replay_from,
+                    human_bytes(reader->torn_bytes())));
+  }
+  return writer == nullptr ? Status() : writer->close();
+}
+
 Outcome run_stream(const Options& options) {
   MORU_ASSIGN_OR_RETURN(auto spec, options.stream.read());
   const std::string name = spec.name;
@@ -107,7 +142,10 @@ Outcome run_stream(const Options& options) {
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
   const auto outbox = context.resource<edge::Outbox>("outbox");
   const TimeNs started = system_clock().steady_now();
-  MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context)));
+  MORU_ASSIGN_OR_RETURN(auto tape, open_tape(options, spec));
+  const auto writer = tape.writer;
+  const auto reader = tape.reader;
+  MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context), std::move(tape)));
   if (options.items > 0) stream->drain_at(options.items);
   const auto report = [&] {
     const double seconds = static_cast<double>(system_clock().steady_now() - started) / static_cast<double>(kSecond);
@@ -127,6 +165,7 @@ Outcome run_stream(const Options& options) {
     }
   }
   stream->stop();
+  MORU_RETURN_IF_ERROR(close_tape(options, writer.get(), reader.get()));
   const Json last = report();
   if (!options.state.empty()) MORU_RETURN_IF_ERROR(write_file_atomic(options.state, last.dump()));
   if (options.format == Format::kJson) {
@@ -138,27 +177,55 @@ Outcome run_stream(const Options& options) {
   return stop_requested() ? kInterrupted : kDone;
 }
 
+CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, Options& options, const char* name, const char* doc) {
+  CLI::App* command = app.add_subcommand(name, doc);
+  options.stream.add_to(*command);
+  add_format_option(*command, &options.format);
+  command->add_option("--model", options.bundle, "A bundle (.moru) for the stages that need a model");
+  command->add_option("--key", options.key, "The public key (PEM) that must have signed the bundle");
+  command->add_option("--onnx", options.onnx, "An ONNX model instead of a bundle");
+  command
+      ->add_option("--activation", options.activation, "With --onnx: softmax when the model gives logits, none when it gives probabilities")
+      ->check(CLI::IsMember({"softmax", "none"}))
+      ->capture_default_str();
+  command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
+  command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
+  command->add_option("--state", options.state,
+                      "Writes the state and the ledger to this file each second and at the end, for `moru stream ledger`");
+  command->callback([run, &options] { *run = [&options] { return run_stream(options); }; });
+  return command;
+}
+
+void add_items(CLI::App& command, Options& options) { command.add_option("--items", options.items, "Ends after so many items"); }
+
 }  // namespace
 
 void add_stream_run(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
-  CLI::App* run_command = app.add_subcommand("run", "Run a stream in this process until its source ends or Ctrl-C");
-  options.stream.add_to(*run_command);
-  add_format_option(*run_command, &options.format);
-  run_command->add_option("--model", options.bundle, "A bundle (.moru) for the stages that need a model");
-  run_command->add_option("--key", options.key, "The public key (PEM) that must have signed the bundle");
-  run_command->add_option("--onnx", options.onnx, "An ONNX model instead of a bundle");
-  run_command
-      ->add_option("--activation", options.activation, "With --onnx: softmax when the model gives logits, none when it gives probabilities")
-      ->check(CLI::IsMember({"softmax", "none"}))
+  CLI::App* command = add_verb(app, run, options, "run", "Run a stream in this process until its source ends or Ctrl-C");
+  add_items(*command, options);
+  command->footer("Example:\n  moru stream run line.yaml --model line.moru --key release.pub.pem --items 1000");
+}
+
+void add_stream_record(CLI::App& app, std::function<Outcome()>* run) {
+  static Options options;
+  CLI::App* command = add_verb(app, run, options, "record", "Run a stream, and record what its sources emit, so that it can be replayed");
+  add_items(*command, options);
+  command->add_option("--out", options.record_to, "The recording; a new file")->required();
+  command->add_option("--max-mb", options.max_mb, "The recording, and with it the stream, ends before it is longer")
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  run_command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
-  run_command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
-  run_command->add_option("--items", options.items, "Ends after so many items");
-  run_command->add_option("--state", options.state,
-                          "Writes the state and the ledger to this file each second and at the end, for `moru stream ledger`");
-  run_command->footer("Example:\n  moru stream run line.yaml --model line.moru --key release.pub.pem --items 1000");
-  run_command->callback([run] { *run = [] { return run_stream(options); }; });
+  command->footer("Example:\n  moru stream record line.yaml --out monday.tape\n\nAll stages run on one thread then.");
+}
+
+void add_stream_replay(CLI::App& app, std::function<Outcome()>* run) {
+  static Options options;
+  CLI::App* command = add_verb(app, run, options, "replay", "Run a stream on what was recorded: the same comes out, byte for byte");
+  command->add_option("--from", options.replay_from, "The recording")->required();
+  command->add_option("--speed", options.speed, "1: as it was; 10: ten times; max: as fast as the stages can")->capture_default_str();
+  command->footer(
+      "Example:\n  moru stream replay line.yaml --from monday.tape\n\nThe sources are not opened. The stages may be others than those of "
+      "the recording.");
 }
 
 }  // namespace moru::cli

@@ -18,6 +18,8 @@ namespace moru::cli {
 
 void add_stream_check(CLI::App& app, std::function<Outcome()>* run);
 void add_stream_run(CLI::App& app, std::function<Outcome()>* run);
+void add_stream_record(CLI::App& app, std::function<Outcome()>* run);
+void add_stream_replay(CLI::App& app, std::function<Outcome()>* run);
 void add_stream_ledger(CLI::App& app, std::function<Outcome()>* run);
 
 /// The stream file that a verb works on.

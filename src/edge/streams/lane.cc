@@ -12,6 +12,49 @@
 namespace moru::edge {
 namespace {
 
+/// A source's output as a recording plays it: the source's node counts what it emits, the relay behind it is told of time.
+class TapePort {
+ public:
+  TapePort() = default;
+  TapePort(StreamNode& source, std::size_t port, StreamNode& relay) : source_(&source), port_(port), relay_(&relay) {}
+  void play(TapeElement&& element, TimeNs shift) {
+    if (source_ == nullptr) return;  // the stream of today does not have it
+    switch (element.kind) {
+      case TapeKind::kItem:
+        element.item.emitted += shift;
+        source_->emit_to(port_, std::move(element.item));
+        break;
+      case TapeKind::kWatermark: relay_->on_watermark(0, element.item.event_time); break;
+      default: end();
+    }
+  }
+  void end() {
+    if (std::exchange(ended_, true) || source_ == nullptr) return;
+    relay_->on_end(0);
+  }
+
+ private:
+  StreamNode* source_ = nullptr;
+  std::size_t port_ = 0;
+  StreamNode* relay_ = nullptr;
+  bool ended_ = false;
+};
+
+/// One for each source of the recording, in its order.
+std::vector<TapePort> ports_on_tape(const TapeDeck& tape, const std::vector<StreamNode*>& nodes) {
+  std::vector<TapePort> ports;
+  for (const auto& name : tape.reader->head().sources) {
+    auto& port = ports.emplace_back();
+    for (StreamNode* node : nodes) {
+      if (!node->is_source()) continue;
+      for (const auto& target : node->targets()) {
+        if (tape_name(node->entry(), target.port) == name) port = TapePort(*node, target.port, *target.node);
+      }
+    }
+  }
+  return ports;
+}
+
 constexpr std::size_t kLightBatch = 256;              // elements that a light lane takes at once; what is taken is settled together
 constexpr std::chrono::milliseconds kAnswerWait{50};  // between two looks at what a source that has ended may acknowledge
 
@@ -65,6 +108,11 @@ bool StreamShared::wait_until(TimeNs deadline) {
 std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
   std::vector<std::size_t> lanes(spec.stages.size());
   std::size_t count = 0;
+  if (spec.lanes == LanePlan::kOne) return lanes;
+  if (spec.lanes == LanePlan::kOneForStages) {
+    for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = spec.stages[i].links.empty() ? ++count : 0;
+    return lanes;
+  }
   for (const std::size_t index : spec.order) {
     const auto& entry = spec.stages[index];
     const auto lane_of = [&](const StreamSpec::Link& link) { return lanes[link.from]; };
@@ -76,10 +124,16 @@ std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
   return lanes;
 }
 
-Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Inbox::LinkOptions> links)
-    : shared_(shared), nodes_(std::move(nodes)) {
-  local_.clock = &shared.clock;
-  if (!head().is_source()) inbox_ = std::make_unique<Inbox>(std::move(links), mutex_);
+Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Entry> entries)
+    : shared_(shared), nodes_(std::move(nodes)), entries_(std::move(entries)), source_open_(!shared.tape.reader) {
+  local_.clock = shared.context.clock;
+  if (!head().is_source()) {
+    std::vector<Inbox::LinkOptions> links;
+    for (const Entry& entry : entries_) links.push_back(entry.link);
+    inbox_ = std::make_unique<Inbox>(std::move(links), mutex_);
+  } else if (!shared.tape.reader) {
+    local_.clock = &shared.clock;  // a source lives in the machine's time; what it emits gets its place on the tape later
+  }
   for (StreamNode* node : nodes_) node->join_lane(local_);
 }
 
@@ -106,7 +160,12 @@ void Lane::abandon() {
 
 void Lane::run() {
   prepare();
-  has_source() ? run_source() : run_stages();
+  if (shared_.tape.reader) {
+    run_tape();
+  } else {
+    has_source() ? run_source() : run_stages();
+  }
+  flush();
   publish();
   close_stages();
   for (const StreamNode* node : nodes_) node->close_targets();
@@ -154,7 +213,7 @@ void Lane::prepare() {
 
 /// Opens the source where it is closed, and lets it emit.
 Status Lane::produce(bool& at_end) {
-  if (!source_open_) MORU_RETURN_IF_ERROR(head().open(shared_.context));
+  if (!source_open_) MORU_RETURN_IF_ERROR(head().open(shared_.source_context));
   source_open_ = true;
   auto produced = head().source().produce(head());
   if (!produced) return fail(produced.error());
@@ -193,6 +252,7 @@ void Lane::run_source() {
     reopen_lost();
     advance_time();
     call_due();
+    flush();
     publish();
     if (status) continue;
     go_on = pause_source(status.error(), ++failures);
@@ -217,39 +277,114 @@ void Lane::advance_time() {
 void Lane::run_stages() {
   const std::size_t limit = head().entry().spec->light || head().gathers() ? kLightBatch : 1;
   std::vector<Element> batch;
+  if (shared_.tape.clock) shared_.tape.clock->begin();
   while (const auto taken = inbox_->take(batch, limit, shared_.clock, next_due())) {
     reopen_lost();
     if (taken->ended) {
-      head().on_end(taken->link);
+      handle_end(taken->link);
     } else {
       handle(taken->link, batch);
-      if (head().gathers()) flush();
     }
     call_due();
+    flush();
     publish();
   }
 }
 
 void Lane::handle(std::size_t link, std::vector<Element>& batch) {
+  const auto& [options, node, input] = entries_[link];
   for (Element& element : batch) {
     // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
-    while (head().paused() && shared_.wait_until(head().reopen_at())) head().try_reopen(shared_.context);
+    while (node->paused() && shared_.wait_until(node->reopen_at())) node->try_reopen(shared_.context);
+    const bool recorded = record(element.is_watermark ? TapeKind::kWatermark : TapeKind::kItem, link, element.item);
     if (element.is_watermark) {
-      head().on_watermark(link, element.item.event_time);
+      if (recorded) node->on_watermark(input, element.item.event_time);
+    } else if (recorded) {
+      node->process(input, std::move(element.item));
     } else {
-      head().process(link, std::move(element.item));
+      node->refuse(element.item, "recording full");
     }
   }
 }
 
-/// What the sink cannot store stays with it until it can, or until the stream is to stop. What comes meanwhile waits in its queue.
-void Lane::flush() {
-  head().flush();
-  while (head().paused()) {
+void Lane::handle_end(std::size_t link) {
+  Item none;
+  record(TapeKind::kEnd, link, none);
+  entries_[link].node->on_end(entries_[link].input);
+}
+
+/// Where the stream is recorded: puts what the stages are about to see on the tape, and shows them its time. False when it does not fit:
+/// then they must not see it, for a replay would not show it.
+bool Lane::record(TapeKind kind, std::size_t source, Item& item) {
+  if (!shared_.tape.writer) return true;
+  if (tape_full_) return false;
+  TapeElement element{.kind = kind,
+                      .source = static_cast<std::uint32_t>(source),
+                      .wall = shared_.clock.wall_now(),
+                      .steady = shared_.clock.steady_now(),
+                      .item = std::move(item)};
+  const Status written = shared_.tape.writer->write(element);
+  item = std::move(element.item);
+  if (!written) {
+    tape_full_ = true;
+    shared_.fail_stream(written.error().message);
+    return false;
+  }
+  shared_.tape.clock->set(element.wall, element.steady);
+  local_.now = 0;
+  return true;
+}
+
+/// The recording in place of the sources: what they emitted, at the pace that was asked for.
+void Lane::run_tape() {
+  const TapeDeck& tape = shared_.tape;
+  std::vector<TapePort> ports = ports_on_tape(tape, nodes_);
+  bool at_end = false;
+  bool go_on = shared_.wait_until_prepared();
+  const TimeNs started = shared_.clock.steady_now();
+  tape.clock->begin();
+  while (go_on && !at_end) {
+    auto element = tape.reader->next();
+    if (!element) {
+      shared_.note_failure(element.error().message);
+      break;
+    }
+    at_end = !*element;
+    if (at_end) break;
+    go_on = tape.speed > 0.0 ? shared_.wait_until(started + tape.due(**element)) : !shared_.stop.stop_requested();
+    if (!go_on) break;
+    tape.clock->set((*element)->wall, (*element)->steady + tape.shift);
+    local_.now = 0;
+    if ((*element)->kind == TapeKind::kDue) {
+      call_due();
+    } else {
+      ports[(*element)->source].play(std::move(**element), tape.shift);
+    }
+    flush();
     publish();
-    if (!shared_.wait_until(head().reopen_at())) return head().give_up("stopped");
-    head().try_reopen(shared_.context);
-    if (!head().paused()) head().flush();
+  }
+  {
+    const std::lock_guard lock(shared_.mutex);
+    --shared_.running_sources;
+    if (!at_end) shared_.stopped_early = true;
+  }
+  for (TapePort& port : ports) port.end();
+}
+
+/// What a sink cannot store stays with it until it can, or until the stream is to stop. What comes meanwhile waits in front of the lane.
+void Lane::flush() {
+  for (StreamNode* node : nodes_) {
+    if (!node->gathers()) continue;
+    node->flush();
+    while (node->paused() && !node->gave_up()) {
+      publish();
+      if (shared_.wait_until(node->reopen_at())) {
+        node->try_reopen(shared_.context);
+        if (!node->paused()) node->flush();
+      } else {
+        node->give_up("stopped");
+      }
+    }
   }
 }
 
@@ -267,7 +402,10 @@ TimeNs Lane::next_due() const {
 
 void Lane::call_due() {
   if (next_due() == kNeverDue) return;
-  const TimeNs now = shared_.clock.steady_now();
+  const bool replays = shared_.tape.reader != nullptr;
+  const TimeNs now = replays ? local_.clock->steady_now() : shared_.clock.steady_now();
+  Item none;
+  if (next_due() > now || !record(TapeKind::kDue, 0, none)) return;
   for (StreamNode* node : nodes_) {
     if (node->due() <= now) node->on_due();
   }

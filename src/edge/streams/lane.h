@@ -14,6 +14,7 @@
 #include "core/histogram.h"
 #include "edge/streams/inbox.h"
 #include "edge/streams/stream_node.h"
+#include "edge/streams/tape_deck.h"
 
 namespace moru::edge {
 
@@ -22,8 +23,10 @@ struct StreamShared {
   StreamShared(std::string stream_name, Clock& stream_clock) : name(std::move(stream_name)), clock(stream_clock) {}
 
   const std::string name;
-  Clock& clock;
+  Clock& clock;  ///< the machine's
   StageContext context;
+  StageContext source_context;  ///< the same, in the machine's time
+  TapeDeck tape;
   Histogram latency;
   std::stop_source stop;
 
@@ -50,13 +53,19 @@ struct StreamShared {
 };
 
 /// Which stages share a thread: of each stage the index of its lane, in the order of the stages. A stage runs on its inputs'
-/// thread when it is light, all its inputs are on one, and the file asks for no queue between.
+/// thread when it is light, all its inputs are on one, and the file asks for no queue between; with StreamSpec::one_lane all do.
 std::vector<std::size_t> assign_lanes(const StreamSpec& spec);
 
 class Lane {
  public:
-  /// `nodes`: the head first, each after those it reads from. Borrowed.
-  Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Inbox::LinkOptions> links);
+  /// A link that comes from another lane, and by which input of which stage.
+  struct Entry {
+    Inbox::LinkOptions link;
+    StreamNode* node;
+    std::size_t input;
+  };
+  /// `nodes`: the head first, each after those it reads from; borrowed.
+  Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Entry> entries);
   void start();
   void join();
   /// Stands in for a thread that never came to be.
@@ -75,9 +84,12 @@ class Lane {
   Status produce(bool& at_end);
   bool pause_source(const Error& error, int failures);
   void run_stages();
+  void run_tape();
+  bool record(TapeKind kind, std::size_t source, Item& item);
   void handle(std::size_t link, std::vector<Element>& batch);
-  void flush();
+  void handle_end(std::size_t link);
   void reopen_lost();
+  void flush();
   void advance_time();
   TimeNs next_due() const;
   void call_due();
@@ -88,10 +100,12 @@ class Lane {
 
   StreamShared& shared_;
   std::vector<StreamNode*> nodes_;
+  std::vector<Entry> entries_;
   LaneLocal local_;
   mutable std::mutex mutex_;
   std::unique_ptr<Inbox> inbox_;  ///< null with a source
-  bool source_open_ = true;
+  bool source_open_;
+  bool tape_full_ = false;
   std::thread thread_;
 };
 

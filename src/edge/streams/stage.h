@@ -174,7 +174,7 @@ struct StageSpec {
   std::string_view name;  ///< "infer"
   StageKind kind;
   std::string_view doc;      ///< what it does; fields it reads and writes, with types, shapes and units
-  std::string_view example;  ///< a complete stream file that uses it; checked and run by the tests
+  std::string_view example;  ///< a complete stream file that uses it; checked and, where nothing is needed for it, run by the tests
   /// Exactly one of the two is set. Both check every option (ConfigReader) and name the nearest known field.
   Result<std::unique_ptr<Stage>> (*create)(const ConfigObject& options) = nullptr;
   Result<std::unique_ptr<SourceStage>> (*create_source)(const ConfigObject& options) = nullptr;
@@ -193,6 +193,9 @@ struct StageSpec {
   std::size_t max_inputs = 64;
   /// Its output ports, the usual one first; others are read as NAME.PORT.
   std::span<const std::string_view> outputs = kOneOutput;
+  /// What must be there for its example to run, that a machine may not have: "a CAN interface". The test of all examples then checks
+  /// this one without running it; the stage's own test runs it against a server of its own (run_example).
+  std::string_view needs = {};
 };
 
 std::span<const StageSpec* const> all_stages();

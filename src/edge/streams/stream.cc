@@ -42,7 +42,7 @@ class RunningStream final : public Stream {
   RunningStream(std::string name, Clock& clock) : shared_(std::move(name), clock), rate_(clock.steady_now()) {}
   ~RunningStream() override { stop(); }
 
-  Status open(const StreamSpec& spec, StageContext context);
+  Status open(const StreamSpec& spec, StageContext context, TapeDeck tape);
   Status run();
   StreamState state() const override;
   void drain_at(std::uint64_t items) override;
@@ -56,6 +56,8 @@ class RunningStream final : public Stream {
   Status create_and_open(const StreamSpec& spec);
   Status create_node(const StreamSpec& spec, std::size_t index);
   void connect(const StreamSpec& spec);
+  /// Its items come from a recording: what it would read from is not touched.
+  bool is_replayed(const StreamNode& node) const { return shared_.tape.reader && node.is_source(); }
   std::string state_name(const std::string& waiting, const std::string& stale) const;
 
   StreamShared shared_;
@@ -65,9 +67,12 @@ class RunningStream final : public Stream {
   std::mutex join_mutex_;
 };
 
-Status RunningStream::open(const StreamSpec& spec, StageContext context) {
+Status RunningStream::open(const StreamSpec& spec, StageContext context, TapeDeck tape) {
   shared_.context = std::move(context);
+  shared_.tape = std::move(tape);
   shared_.context.stop = shared_.stop.get_token();
+  shared_.source_context = shared_.context;
+  if (shared_.tape.clock) shared_.context.clock = shared_.tape.clock.get();
   for (const auto& entry : spec.stages) nodes_.push_back(std::make_unique<StreamNode>(entry));
   connect(spec);
   return create_and_open(spec);
@@ -76,8 +81,11 @@ Status RunningStream::open(const StreamSpec& spec, StageContext context) {
 Status RunningStream::create_node(const StreamSpec& spec, std::size_t index) {
   std::vector<Schema> inputs;
   for (const auto& link : spec.stages[index].links) inputs.push_back(nodes_[link.from]->schemas()[link.port]);
-  MORU_RETURN_IF_ERROR(nodes_[index]->create(inputs));
-  return nodes_[index]->open(shared_.context);
+  StreamNode& node = *nodes_[index];
+  MORU_RETURN_IF_ERROR(node.create(inputs));
+  if (!is_replayed(node)) return node.open(node.is_source() ? shared_.source_context : shared_.context);
+  node.forget_receipts();
+  return {};
 }
 
 Status RunningStream::create_and_open(const StreamSpec& spec) {
@@ -86,7 +94,7 @@ Status RunningStream::create_and_open(const StreamSpec& spec) {
     StreamNode& node = *nodes_[index];
     const Status status = create_node(spec, index);
     if (status) {
-      opened.push_back(&node);
+      if (!is_replayed(node)) opened.push_back(&node);
       continue;
     }
     for (StreamNode* other : opened) {
@@ -104,19 +112,22 @@ void RunningStream::connect(const StreamSpec& spec) {
   const std::size_t count = 1 + *std::ranges::max_element(lane_of);
   std::vector<std::vector<StreamNode*>> members(count);
   for (const std::size_t index : spec.order) members[lane_of[index]].push_back(nodes_[index].get());
-  std::vector<std::vector<Inbox::LinkOptions>> links(count);
+  std::vector<std::vector<Lane::Entry>> entries(count);
+  std::vector<std::vector<std::size_t>> link_of(spec.stages.size());  // of each input its place among the lane's links
   const auto link_name = [&](std::size_t index, std::size_t input) {
     return fmt::format("{}->{}", spec.stages[index].inputs[input], spec.stages[index].name);
   };
-  const auto is_head = [&](std::size_t index) { return members[lane_of[index]].front() == nodes_[index].get(); };
   for (const std::size_t index : spec.order) {
     const auto& entry = spec.stages[index];
-    for (std::size_t input = 0; is_head(index) && input < entry.links.size(); ++input) {
+    auto& into = entries[lane_of[index]];
+    for (std::size_t input = 0; input < entry.links.size(); ++input) {
+      link_of[index].push_back(into.size());
+      if (lane_of[entry.links[input].from] == lane_of[index]) continue;
       const auto capacity = entry.links[input].queue.value_or(entry.spec->light ? kLightQueue : kQueue);
-      links[lane_of[index]].push_back({link_name(index, input), capacity, entry.links[input].overflow});
+      into.push_back({{link_name(index, input), capacity, entry.links[input].overflow}, nodes_[index].get(), input});
     }
   }
-  for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(shared_, std::move(members[i]), std::move(links[i])));
+  for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(shared_, std::move(members[i]), std::move(entries[i])));
   for (auto it = spec.order.rbegin(); it != spec.order.rend(); ++it) {
     const auto& entry = spec.stages[*it];
     StreamNode& node = *nodes_[*it];
@@ -129,7 +140,7 @@ void RunningStream::connect(const StreamSpec& spec) {
                                 .node = &node,
                                 .input = input,
                                 .inbox = inbox,
-                                .link = input,
+                                .link = link_of[*it][input],
                                 .name = link_name(*it, input),
                                 .batch = {}});
     }
@@ -218,10 +229,15 @@ std::uint64_t StageCounts::dropped_total() const {
 }
 
 Result<std::unique_ptr<Stream>> Stream::start(const StreamSpec& spec, StageContext context) {
+  return start(spec, std::move(context), TapeDeck());
+}
+
+Result<std::unique_ptr<Stream>> Stream::start(const StreamSpec& spec, StageContext context, TapeDeck tape) {
   if (context.clock == nullptr) context.clock = &system_clock();
   context.stream = spec.name;
   auto stream = std::make_unique<RunningStream>(spec.name, *context.clock);
-  MORU_RETURN_IF_ERROR(stream->open(spec, std::move(context)));
+  const StreamSpec taped = tape.clock ? on_tape(spec, tape) : spec;
+  MORU_RETURN_IF_ERROR(stream->open(taped, std::move(context), std::move(tape)));
   MORU_RETURN_IF_ERROR(stream->run());
   return std::unique_ptr<Stream>(std::move(stream));
 }

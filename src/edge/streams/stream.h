@@ -19,9 +19,14 @@
 
 namespace moru::edge {
 
+struct TapeDeck;
+
 /// What a full queue does: makes the writer wait; throws away the oldest item; keeps one item in two, four, ... so that what is
 /// left stands evenly for the whole time.
 enum class OverflowPolicy : std::uint8_t { kBlock, kDropOldest, kSample };
+
+/// Who shares a thread: as the file says (lane.h); all stages on one, behind the sources' own; or everything on one.
+enum class LanePlan : std::uint8_t { kByFile, kOneForStages, kOne };
 
 struct StreamSpec {
   /// What an input is in full. A link without a queue of its own may join two stages on one thread.
@@ -44,6 +49,7 @@ struct StreamSpec {
   std::string name;
   std::vector<StageEntry> stages;  ///< in the order of the file; checked: names known, no cycle, one source at least
   std::vector<std::size_t> order;  ///< the indices of the stages, each after those it reads from
+  LanePlan lanes = LanePlan::kByFile;
 };
 
 /// Reads and checks a stream file; everything that can be wrong is found here, each mistake on a line of its own with
@@ -97,6 +103,8 @@ class Stream {
  public:
   /// Opens every stage and starts. The sources begin when every stage is prepared. Errors: those of the stages' open().
   static Result<std::unique_ptr<Stream>> start(const StreamSpec& spec, StageContext context);
+  /// The same, recorded or from a recording (tape_deck.h).
+  static Result<std::unique_ptr<Stream>> start(const StreamSpec& spec, StageContext context, TapeDeck tape);
   virtual ~Stream() = default;  ///< stops and joins
   virtual StreamState state() const = 0;
   virtual void drain_at(std::uint64_t items) = 0;

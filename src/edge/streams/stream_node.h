@@ -76,6 +76,7 @@ class StreamNode final : public Output {
   void flush();
   /// Nothing will become of what it holds, nor of what still comes.
   void give_up(std::string_view reason);
+  bool gave_up() const { return gave_up_; }
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -111,12 +112,14 @@ class StreamNode final : public Output {
   ReceiptBook* receipts() const { return receipts_.get(); }
   std::vector<Target>& targets() { return targets_; }
   const std::vector<Target>& targets() const { return targets_; }
+  /// Counts an item that was taken but not processed; its sender must send it again.
+  void refuse(const Item& item, std::string_view reason);
+  /// Its items come from a recording: nobody waits for an answer.
+  void forget_receipts() { receipts_.reset(); }
   /// Time matters to it or to a stage behind it.
   bool timed = false;
 
  private:
-  /// Counts an item that was taken but not processed; its sender must send it again.
-  void refuse(const Item& item, std::string_view reason);
   void deliver(Target& target, Item&& item);
   void pass_watermark(TimeNs time);
   void lose();
