@@ -18,11 +18,6 @@ namespace {
 constexpr std::size_t kLongestName = 63;  // PostgreSQL cuts a longer one off without a word
 constexpr std::array<std::string_view, 4> kOwnColumns = {"node", "stream", "seq", "time"};
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
 Status check_name(std::string_view name, std::string_view where) {
   if (!name.empty() && name.size() <= kLongestName && !name.contains('\0')) return {};
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found the name {} of {} bytes, expected one of 1 to {} bytes without a zero",
@@ -37,10 +32,16 @@ std::string lower(std::string_view name) {
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 void TableReader::read(ConfigReader& reader) {
   reader.required("table", &options.table);
   reader.optional("fields", &options.fields);
   reader.optional("node", &options.node);
+  reader.optional("create", &options.create);
 }
 
 Result<TableOptions> TableReader::finish(const ConfigObject& object) {

@@ -17,8 +17,12 @@ struct TableOptions {
   std::string table;
   std::vector<std::string> fields;
   std::string node;  ///< the machine's name
+  bool create = true;
   std::string where;
 };
+
+/// The machine's name: what rows and messages say of their node where the file does not say it.
+std::string host_name();
 
 /// Reads the options that all of them have; the reader is finished by the caller.
 struct TableReader {

@@ -28,6 +28,7 @@ class WriteSqlite final : public GroupSink {
     row_[1] = context.stream;
     MORU_ASSIGN_OR_RETURN(database_, Database::open(path_, false));
     if (!sync_) MORU_RETURN_IF_ERROR(database_->execute("PRAGMA synchronous=NORMAL"));
+    if (!options_.create) return {};
     MORU_RETURN_IF_ERROR(database_->execute(table_.create()));
     return add_missing_columns();
   }
@@ -125,6 +126,7 @@ Options
   table: NAME
   fields: [NAME, ...]    all
   node: NAME             the machine's name
+  create: true           false: the table is there, and nobody changes it
   sync: true             false: quicker, and a cut of the power may take the last transactions with it
 )",
     .example = R"(apiVersion: moru.dev/v1
