@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/text.h"
+#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {
@@ -41,13 +42,7 @@ constexpr const char* kLibrary = "librdkafka.so.1";
 constexpr int kAnswerWaitMs = 50;
 
 Result<Api> load() {
-  void* const handle = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const why = ::dlerror();
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("Kafka: {} cannot be loaded ({}), expected it on this machine; install the package librdkafka1", kLibrary,
-                            why != nullptr ? why : "no reason given"));
-  }
+  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("Kafka", kLibrary, "librdkafka1"));
   Api api;
   std::string_view missing;
 #define MORU_KAFKA_LOOK_UP(name)                                                             \

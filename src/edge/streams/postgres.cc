@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {
@@ -52,13 +53,7 @@ constexpr const char* kLibrary = "libpq.so.5";
 constexpr const char* kStatement = "moru";
 
 Result<Api> load() {
-  void* const handle = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const why = ::dlerror();
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("PostgreSQL: {} cannot be loaded ({}), expected it on this machine; install the package libpq5", kLibrary,
-                            why != nullptr ? why : "no reason given"));
-  }
+  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("PostgreSQL", kLibrary, "libpq5"));
   Api api;
   std::string_view missing;
 #define MORU_POSTGRES_LOOK_UP(name)                                             \
