@@ -45,8 +45,9 @@ Result<Jpeg> load() {
   return fail(ErrorCode::kUnavailable, "JPEG: libjpeg.so.62 lacks a function, expected that of libjpeg-turbo");
 }
 
+/// Loaded once, and never destroyed.
 const Result<Jpeg>& library() {
-  static const Result<Jpeg>* const kInstance = new Result<Jpeg>(load());
+  static const Result<Jpeg>* const kInstance = new Result<Jpeg>(load());  // never destroyed
   return *kInstance;
 }
 

@@ -30,8 +30,9 @@ Result<Png> load() {
   return fail(ErrorCode::kUnavailable, "PNG: libpng16.so.16 has no simplified interface, expected release 1.6");
 }
 
+/// Loaded once, and never destroyed.
 const Result<Png>& library() {
-  static const Result<Png>* const kInstance = new Result<Png>(load());
+  static const Result<Png>* const kInstance = new Result<Png>(load());  // never destroyed
   return *kInstance;
 }
 

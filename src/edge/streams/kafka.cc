@@ -54,9 +54,9 @@ Result<Api> load() {
   return fail(ErrorCode::kUnavailable, fmt::format("Kafka: {} has no {}, expected release 1.5 or later", kLibrary, missing));
 }
 
-/// Loaded once and never unloaded: its threads may outlive any moment we could choose.
+/// Loaded once, and never destroyed.
 const Result<Api>& library() {
-  static const Result<Api>* const kInstance = new Result<Api>(load());
+  static const Result<Api>* const kInstance = new Result<Api>(load());  // never destroyed
   return *kInstance;
 }
 

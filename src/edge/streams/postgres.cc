@@ -65,9 +65,9 @@ Result<Api> load() {
   return fail(ErrorCode::kUnavailable, fmt::format("PostgreSQL: {} has no {}, expected release 14 or later", kLibrary, missing));
 }
 
-/// Loaded once and never unloaded.
+/// Loaded once, and never destroyed.
 const Result<Api>& library() {
-  static const Result<Api>* const kInstance = new Result<Api>(load());
+  static const Result<Api>* const kInstance = new Result<Api>(load());  // never destroyed
   return *kInstance;
 }
 

@@ -53,11 +53,11 @@ class PostgresServer {
                         .working_folder = folder_.path()});
     if (!process) return false;
     process_.emplace(std::move(*process));
-    while (!Postgres::connect(options())) {
-      if (process_->poll()) return false;
-      ::usleep(10'000);
-    }
-    return true;
+    const TimeNs deadline = system_clock().steady_now() + 60 * kSecond;
+    const auto answers = [&] { return Postgres::connect(options()).has_value(); };
+    const auto waits = [&] { return !process_->poll() && system_clock().steady_now() < deadline; };
+    while (waits() && !answers()) ::usleep(10'000);
+    return waits();
   }
   /// The answer of a query, a line a row, values between '|'.
   std::string query(const std::string& sql) const {
