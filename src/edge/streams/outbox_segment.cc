@@ -33,10 +33,6 @@ constexpr auto kCrcTable = make_crc_table();
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<std::shared_ptr<Descriptor>> open_descriptor(const Path& path, int flags, unsigned mode) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (fd < 0) return fail(errno_error("open", path));

@@ -8,23 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/descriptor.h"
 #include "core/files.h"
 #include "core/result.h"
 
 namespace moru::edge {
-
-/// An open file; closed with the object.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor();
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// open(2) with O_CLOEXEC.
 Result<std::shared_ptr<Descriptor>> open_descriptor(const Path& path, int flags, unsigned mode = 0600);
