@@ -66,7 +66,7 @@ bool is_refusal(rd_kafka_resp_err_t error) {
          error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP || error == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
-constexpr auto kPending = static_cast<rd_kafka_resp_err_t>(-30'000);  // no code of theirs
+constexpr rd_kafka_resp_err_t kPending = RD_KAFKA_RESP_ERR__BEGIN;  // where their codes begin, and none itself
 
 }  // namespace
 
@@ -176,7 +176,10 @@ Result<std::size_t> KafkaProducer::send(std::span<const KafkaMessage> messages) 
   impl.answers.assign(messages.size(), kPending);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto answer = impl.produce(messages[i], i);
-    if (answer != kPending) impl.answers[i] = answer;
+    if (answer == kPending) continue;
+    // What stands behind it waits for the next call: it would be sent again there.
+    impl.answers[i] = answer;
+    break;
   }
   while (impl.api.flush_(impl.producer, kAnswerWaitMs) == RD_KAFKA_RESP_ERR__TIMED_OUT) continue;
   std::size_t stored = 0;

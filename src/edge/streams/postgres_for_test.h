@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <memory>
@@ -42,22 +43,24 @@ class PostgresServer {
     process_->send_signal(SIGKILL);
     process_->wait_for(10 * kSecond);
   }
-  void send(int signal) { process_->send_signal(signal); }
-  /// Starts it, and waits until it answers.
+  /// Starts it, and waits until it answers. What is left of a killed one may refuse it at first.
   bool run() {
-    auto process =
-        Process::start({.arguments = as_nobody({(programs_ / "postgres").string(), "-D", data().string(), "-p", std::to_string(port_), "-c",
-                                                "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"}),
-                        .environment = {},
-                        .output_file = folder_.path() / "log",
-                        .working_folder = folder_.path()});
-    if (!process) return false;
-    process_.emplace(std::move(*process));
     const TimeNs deadline = system_clock().steady_now() + 60 * kSecond;
     const auto answers = [&] { return Postgres::connect(options()).has_value(); };
-    const auto waits = [&] { return !process_->poll() && system_clock().steady_now() < deadline; };
-    while (waits() && !answers()) ::usleep(10'000);
-    return waits();
+    while (system_clock().steady_now() < deadline) {
+      auto process =
+          Process::start({.arguments = as_nobody({(programs_ / "postgres").string(), "-D", data().string(), "-p", std::to_string(port_),
+                                                  "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"}),
+                          .environment = {},
+                          .output_file = folder_.path() / "log",
+                          .working_folder = folder_.path()});
+      if (!process) return false;
+      process_.emplace(std::move(*process));
+      const auto waits = [&] { return !process_->poll() && system_clock().steady_now() < deadline; };
+      while (waits() && !answers()) ::usleep(10'000);
+      if (waits()) return true;
+    }
+    return false;
   }
   /// The answer of a query, a line a row, values between '|'.
   std::string query(const std::string& sql) const {

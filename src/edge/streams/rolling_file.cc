@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <charconv>
 #include <optional>
-#include <utility>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -61,10 +60,6 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view s
 
 }  // namespace
 
-RollingFile::~RollingFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Path RollingFile::numbered(std::uint64_t number) const {
   return folder_of(options_.path) / fmt::format("{}.{:06}{}", options_.path.stem().string(), number, options_.path.extension().string());
 }
@@ -83,57 +78,53 @@ Status RollingFile::list_numbers() {
   return {};
 }
 
-Status RollingFile::open_file(int flags) {
-  fd_ = ::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | flags, 0644);
-  if (fd_ < 0) return fail(errno_error("open", options_.path));
+Status RollingFile::open_file() {
+  fd_ = Descriptor(::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd_) return fail(errno_error("open", options_.path));
   struct stat info{};
-  if (::fstat(fd_, &info) != 0) return fail(errno_error("stat", options_.path));
+  if (::fstat(fd_.get(), &info) != 0) return fail(errno_error("stat", options_.path));
   regular_ = S_ISREG(info.st_mode);
   const std::uint64_t known = torn_ == info.st_ino ? size_ : UINT64_MAX;
   size_ = regular_ ? std::min(static_cast<std::uint64_t>(info.st_size), known) : 0;
   torn_ = 0;
   modified_ = TimeNs{info.st_mtim.tv_sec} * kSecond + info.st_mtim.tv_nsec;
-  if (!regular_ || ::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
+  if (!regular_ || ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return {};
   return fail(ErrorCode::kUnavailable,
               fmt::format("lock '{}': found another process that writes to it, expected none", options_.path.string()));
 }
 
 Status RollingFile::open(bool fresh) {
   MORU_RETURN_IF_ERROR(close());
-  Status status = open_file(0);
-  if (status && regular_) status = fresh && ::ftruncate(fd_, 0) != 0 ? fail(errno_error("empty", options_.path)) : Status();
+  Status status = open_file();
+  if (status && regular_) status = fresh && ::ftruncate(fd_.get(), 0) != 0 ? fail(errno_error("empty", options_.path)) : Status();
   if (status && regular_ && fresh) size_ = 0;
   if (status && regular_) status = mend();
   if (status && regular_) status = list_numbers();
-  if (!status && fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (!status) fd_.reset();
   return status;
 }
 
 Status RollingFile::mend() {
-  const int fd = ::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail(errno_error("open", options_.path));
-  const auto status = [&]() -> Status {
-    MORU_ASSIGN_OR_RETURN(const std::uint64_t end, end_of_lines(fd, size_, options_.path));
-    MORU_ASSIGN_OR_RETURN(const auto head, read_at(fd, 0, std::min(end, kWindow), options_.path));
-    const std::uint64_t begin = end - std::min(end, kWindow);
-    MORU_ASSIGN_OR_RETURN(auto tail, read_at(fd, begin, end - begin, options_.path));
-    first_line_ = head.contains('\n') ? head.substr(0, head.find('\n')) : std::string();
-    if (!tail.empty()) tail.pop_back();
-    const auto before = tail.rfind('\n');
-    last_line_ = before == std::string::npos ? (begin == 0 ? tail : std::string()) : tail.substr(before + 1);
-    if (end < size_) MORU_LOG(kWarn, "a torn line is cut off", "file", options_.path.string(), "bytes", size_ - end);
-    size_ = end;
-    if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) return fail(errno_error("mend", options_.path));
-    return {};
-  }();
-  ::close(fd);
-  return status;
+  const Descriptor file(::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(errno_error("open", options_.path));
+  MORU_ASSIGN_OR_RETURN(const std::uint64_t end, end_of_lines(file.get(), size_, options_.path));
+  MORU_ASSIGN_OR_RETURN(const auto head, read_at(file.get(), 0, std::min(end, kWindow), options_.path));
+  const std::uint64_t begin = end - std::min(end, kWindow);
+  MORU_ASSIGN_OR_RETURN(auto tail, read_at(file.get(), begin, end - begin, options_.path));
+  first_line_ = head.contains('\n') ? head.substr(0, head.find('\n')) : std::string();
+  if (!tail.empty()) tail.pop_back();
+  const auto before = tail.rfind('\n');
+  last_line_ = before == std::string::npos ? (begin == 0 ? tail : std::string()) : tail.substr(before + 1);
+  if (end < size_) MORU_LOG(kWarn, "a torn line is cut off", "file", options_.path.string(), "bytes", size_ - end);
+  size_ = end;
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return fail(errno_error("mend", options_.path));
+  return {};
 }
 
 Status RollingFile::append(std::string_view lines) {
   std::uint64_t written = 0;
   while (written < lines.size()) {
-    const ssize_t put = ::write(fd_, lines.data() + written, lines.size() - written);
+    const ssize_t put = ::write(fd_.get(), lines.data() + written, lines.size() - written);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) {
       const auto error = errno_error("write", options_.path);
@@ -149,11 +140,11 @@ Status RollingFile::append(std::string_view lines) {
 /// Takes back what has been written of lines that are not there whole. Where that fails, too, it is done when the file is opened again.
 void RollingFile::cut_back() {
   struct stat info{};
-  if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0 && ::fstat(fd_, &info) == 0) torn_ = info.st_ino;
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0 && ::fstat(fd_.get(), &info) == 0) torn_ = info.st_ino;
 }
 
 Status RollingFile::sync() {
-  if (!regular_ || ::fdatasync(fd_) == 0) return {};
+  if (!regular_ || ::fdatasync(fd_.get()) == 0) return {};
   const auto error = errno_error("fsync", options_.path);
   static_cast<void>(put_away());
   return fail(error);
@@ -164,7 +155,7 @@ Status RollingFile::put_away() {
   const std::uint64_t number = numbers_.empty() ? 1 : numbers_.back() + 1;
   const bool renamed = ::rename(options_.path.c_str(), numbered(number).c_str()) == 0;
   const Status status = renamed ? Status() : fail(errno_error("rename", options_.path));
-  ::close(std::exchange(fd_, -1));
+  fd_.reset();
   torn_ = 0;
   if (!renamed) return status;
   numbers_.push_back(number);
@@ -179,22 +170,21 @@ Status RollingFile::roll() {
   if (!regular_) return {};
   if (options_.sync) MORU_RETURN_IF_ERROR(sync());
   MORU_RETURN_IF_ERROR(put_away());
-  MORU_RETURN_IF_ERROR(open_file(0));
+  MORU_RETURN_IF_ERROR(open_file());
   if (options_.sync) MORU_RETURN_IF_ERROR(sync_folder(folder_of(options_.path)));
   return {};
 }
 
 Status RollingFile::close() {
-  if (fd_ < 0) return {};
   Status status;
-  if (regular_ && options_.sync && ::fdatasync(fd_) != 0) status = fail(errno_error("fsync", options_.path));
-  if (::close(std::exchange(fd_, -1)) != 0 && status) status = fail(errno_error("close", options_.path));
+  if (fd_ && regular_ && options_.sync && ::fdatasync(fd_.get()) != 0) status = fail(errno_error("fsync", options_.path));
+  fd_.reset();
   return status;
 }
 
 bool RollingFile::is_gone() const {
   struct stat info{};
-  return regular_ && (::fstat(fd_, &info) != 0 || info.st_nlink == 0);
+  return regular_ && (::fstat(fd_.get(), &info) != 0 || info.st_nlink == 0);
 }
 
 }  // namespace moru::edge

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/descriptor.h"
 #include "core/files.h"
 #include "core/result.h"
 
@@ -24,14 +25,11 @@ class RollingFile {
     bool sync = true;       ///< fsync before a file is put away or closed
   };
   explicit RollingFile(Options options) : options_(std::move(options)) {}
-  ~RollingFile();
-  RollingFile(const RollingFile&) = delete;
-  RollingFile& operator=(const RollingFile&) = delete;
 
   /// Opens or makes it. What follows the last line's end was being written when the power went, and is cut off. `fresh`: begins empty.
   /// Errors: kNotFound, kIo; kUnavailable when another process writes to it.
   Status open(bool fresh);
-  bool is_open() const { return fd_ >= 0; }
+  bool is_open() const { return static_cast<bool>(fd_); }
   std::uint64_t size_bytes() const { return size_; }
   /// The first or the last line of what was there at open(); empty when there is none or it is longer than 64 KiB.
   const std::string& first_line() const { return first_line_; }
@@ -50,7 +48,7 @@ class RollingFile {
   bool is_gone() const;
 
  private:
-  Status open_file(int flags);
+  Status open_file();
   Status mend();
   Status list_numbers();
   Status put_away();
@@ -58,7 +56,7 @@ class RollingFile {
   Path numbered(std::uint64_t number) const;
 
   const Options options_;
-  int fd_ = -1;
+  Descriptor fd_;
   bool regular_ = true;
   std::uint64_t size_ = 0;  ///< of whole lines
   ino_t torn_ = 0;          ///< the file in which a failed append() has left something behind size_; 0: none

@@ -51,7 +51,8 @@ class MockKafka {
   /// `count` messages of the topic, from its beginning.
   std::vector<Received> read(std::size_t count) const {
     rd_kafka_t* const consumer =
-        make(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers()}, {"group.id", "test"}, {"auto.offset.reset", "earliest"}});
+        make(RD_KAFKA_CONSUMER,
+             {{"bootstrap.servers", brokers()}, {"group.id", "test"}, {"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"}});
     rd_kafka_poll_set_consumer(consumer);
     rd_kafka_topic_partition_list_t* const parts = rd_kafka_topic_partition_list_new(4);
     for (int i = 0; i < 4; ++i) rd_kafka_topic_partition_list_add(parts, "readings", i)->offset = RD_KAFKA_OFFSET_BEGINNING;

@@ -4,8 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
+#include <cmath>
 #include <limits>
+#include <thread>
 
 #include "edge/streams/postgres_for_test.h"
 #include "edge/streams/stage_for_test.h"
@@ -164,7 +165,7 @@ spec:
   EXPECT_EQ(server_->query("SELECT count(*), min(seq) FROM killed"), fmt::format("{}|1", state.items));
 }
 
-TEST_F(WritePostgresTest, AStopGivesUpWhatTheServerDoesNotTake) {
+TEST_F(WritePostgresTest, WithoutAServerTheItemsStay) {
   const auto stage = open(fmt::format("{{host: 127.0.0.1, port: {}, database: x, user: x, table: t}}", *free_port()));
   ASSERT_TRUE(stage->process(item(1), caught_));
   const auto status = stage->flush(caught_);
