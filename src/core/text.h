@@ -24,6 +24,9 @@ std::string_view trim(std::string_view text);
 /// more than its first 80 bytes.
 std::string in_quotes(std::string_view text);
 
+/// Text from outside as UTF-8 (RFC 3629) without zeros, for receivers that take nothing else: what is none becomes U+FFFD.
+std::string as_utf8(std::string_view text);
+
 /// "1.2 MB", "340 B": decimal units.
 std::string human_bytes(std::uint64_t bytes);
 /// 0.925 as "92.50 %".

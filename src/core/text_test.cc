@@ -85,5 +85,16 @@ TEST(HumanDuration, TakesTheUnitThatReadsWell) {
   EXPECT_EQ(human_duration_ns(std::numeric_limits<std::int64_t>::min()), "-153722867 min 17 s");
 }
 
+TEST(Text, AsUtf8ReplacesWhatIsNone) {
+  EXPECT_EQ(as_utf8("a\u00e4\u20ac\U0001f600"), "a\u00e4\u20ac\U0001f600");
+  const std::string replaced = "\xEF\xBF\xBD";
+  EXPECT_EQ(as_utf8(std::string_view("a\0b", 3)), "a" + replaced + "b");
+  EXPECT_EQ(as_utf8("\xC3"), replaced) << "cut off";
+  EXPECT_EQ(as_utf8("\xC0\xAF"), replaced + replaced) << "longer than it need be";
+  EXPECT_EQ(as_utf8("\xED\xA0\x80"), replaced + replaced + replaced) << "half of a pair of UTF-16";
+  EXPECT_EQ(as_utf8("\xF4\x90\x80\x80").size(), 12U) << "beyond U+10FFFF";
+  EXPECT_EQ(as_utf8("\xE2\x82x"), replaced + replaced + "x");
+}
+
 }  // namespace
 }  // namespace moru

@@ -122,6 +122,7 @@ void Lane::run() {
   } else {
     has_source() ? run_source() : run_stages();
   }
+  flush();
   publish();
   close_stages();
   for (const StreamNode* node : nodes_) node->close_targets();
@@ -208,6 +209,7 @@ void Lane::run_source() {
     reopen_lost();
     advance_time();
     call_due();
+    flush();
     publish();
     if (status) continue;
     go_on = pause_source(status.error(), ++failures);
@@ -241,7 +243,7 @@ void Lane::advance_time() {
 }
 
 void Lane::run_stages() {
-  const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
+  const std::size_t limit = head().entry().spec->light || head().gathers() ? kLightBatch : 1;
   std::vector<Element> batch;
   if (shared_.tape.clock) shared_.tape.clock->begin();
   while (const auto taken = inbox_->take(batch, limit, shared_.clock, next_due())) {
@@ -252,6 +254,7 @@ void Lane::run_stages() {
       handle(taken->link, batch);
     }
     call_due();
+    flush();
     publish();
   }
 }
@@ -276,6 +279,23 @@ void Lane::handle_end(std::size_t link) {
   Item none;
   record(TapeKind::kEnd, link, none);
   entries_[link].node->on_end(entries_[link].input);
+}
+
+/// What a sink cannot store stays with it until it can, or until the stream is to stop. What comes meanwhile waits in front of the lane.
+void Lane::flush() {
+  for (StreamNode* node : nodes_) {
+    if (!node->gathers()) continue;
+    node->flush();
+    while (node->paused() && !node->gave_up()) {
+      publish();
+      if (shared_.wait_until(node->reopen_at())) {
+        node->try_reopen(shared_.context);
+        if (!node->paused()) node->flush();
+      } else {
+        node->give_up("stopped");
+      }
+    }
+  }
 }
 
 void Lane::reopen_lost() {

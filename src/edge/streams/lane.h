@@ -90,6 +90,7 @@ class Lane {
   void handle_end(std::size_t link);
   void reopen_lost();
   bool source_is_idle();
+  void flush();
   void advance_time();
   TimeNs next_due() const;
   void call_due();

@@ -99,6 +99,7 @@ void Lane::run_tape() {
     } else {
       ports[(*element)->source].play(std::move(**element), tape.shift);
     }
+    flush();
     publish();
   }
   {

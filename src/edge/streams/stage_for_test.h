@@ -17,6 +17,7 @@
 #include "edge/streams/stage.h"
 #include "edge/streams/stages/infer.h"
 #include "edge/streams/stream.h"
+#include "edge/streams/wav_for_test.h"
 
 namespace moru::edge::testing {
 
@@ -53,6 +54,12 @@ inline void write_readings(const Path& folder) {
   }
   std::ofstream(folder / "readings.csv", std::ios::binary) << csv;
   std::ofstream(folder / "readings.ndjson", std::ios::binary) << ndjson;
+}
+
+/// A second of silence and a grey image in `folder`.
+inline void write_media(const Path& folder) {
+  std::ofstream(folder / "silence.wav", std::ios::binary) << wav_bytes(1, 16'000, 16, false, std::vector<std::uint32_t>(16'000, 0));
+  std::ofstream(folder / "grey.pgm", std::ios::binary) << "P5 4 4 255\n" << std::string(16, 'g');
 }
 
 /// Names the class by the image's grey, and gives logits: -(distance to each class's grey) * 20. `shift` makes it wrong
@@ -154,6 +161,7 @@ inline void run_example(const StageSpec& stage, std::span<const StageSpec* const
   ASSERT_TRUE(folder);
   write_idx(folder->path() / "data", 40);
   write_readings(folder->path() / "data");
+  write_media(folder->path() / "data");
   std::filesystem::current_path(folder->path());
   const auto spec = check_example(stage, example, table);
   ASSERT_TRUE(spec) << spec.error().message;

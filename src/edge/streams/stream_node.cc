@@ -82,10 +82,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
     if (is_sink()) lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
     if (is_sink() && !entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
-    if (losses_ != 0) {
-      losses_ = 0;
-      local_.stale.clear();
-    }
+    if (!gathers()) recovered();
     return;
   }
   const bool stopped = status.error().code == ErrorCode::kCancelled;
@@ -129,6 +126,28 @@ void StreamNode::on_due() {
   begin_call();
   stage_->on_due(*this);
   end_call();
+}
+
+void StreamNode::recovered() {
+  if (losses_ == 0) return;
+  losses_ = 0;
+  local_.stale.clear();
+}
+
+void StreamNode::flush() {
+  if (!refusal_.empty()) return;
+  begin_call();
+  const Status status = stage_->flush(*this);
+  end_call();
+  if (status) return recovered();
+  lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
+  lose();
+}
+
+void StreamNode::give_up(std::string_view reason) {
+  for (std::uint64_t left = stage_->held(); left > 0; --left) drop(reason);
+  gave_up_ = true;
+  set_refusal(reason);
 }
 
 void StreamNode::lose() {
@@ -283,7 +302,7 @@ void StreamNode::close_targets() const {
 }
 
 void StreamNode::publish() {
-  local_.held = stage_ ? stage_->held() : 0;
+  local_.held = stage_ && !gave_up_ ? stage_->held() : 0;
   published_.consumed = local_.consumed;
   published_.emitted = local_.emitted;
   published_.used = local_.used;

@@ -67,6 +67,8 @@ class StreamNode final : public Output {
   const StreamSpec::StageEntry& entry() const { return entry_; }
   bool is_source() const { return entry_.spec->kind == StageKind::kSource; }
   bool is_sink() const { return entry_.spec->kind == StageKind::kSink; }
+  /// A sink that is given many items at once, and then asked to store them.
+  bool gathers() const { return is_sink() && entry_.spec->holds; }
 
   /// Makes the stage from its options and binds it to what its inputs have.
   Status create(std::span<const Schema> inputs);
@@ -82,6 +84,11 @@ class StreamNode final : public Output {
   void on_due();
   /// How long the call at hand has taken, of a stage with a deadline. From any thread.
   TimeNs busy_for(TimeNs now) const;
+  /// Lets a sink that gathers store what it holds; an error makes it stale.
+  void flush();
+  /// Nothing will become of what it holds, nor of what still comes.
+  void give_up(std::string_view reason);
+  bool gave_up() const { return gave_up_; }
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -137,6 +144,7 @@ class StreamNode final : public Output {
   void end_call();
   void pass_watermark(TimeNs time);
   void lose();
+  void recovered();
 
   StreamSpec::StageEntry entry_;
   LaneLocal* lane_ = nullptr;
@@ -157,6 +165,7 @@ class StreamNode final : public Output {
   std::uint64_t dropped_ = 0;  ///< all reasons together
   Counts published_;
   std::string_view refusal_;
+  bool gave_up_ = false;
   TimeNs reopen_at_ = 0;
   int losses_ = 0;                     ///< in a row
   std::atomic<TimeNs> busy_since_{0};  ///< less the time that it was not at work in this call; 0: it is not

@@ -110,8 +110,10 @@ TEST_F(SinksTest, WriteJsonWritesALineAnItem) {
   const Path path = temp_->path() / "out.jsonl";
   const auto stage = open("write_json", "path: '" + path.string() + "'\nfields: [order]");
   ASSERT_TRUE(stage->process(item_of(1, 0), caught_));
+  ASSERT_TRUE(stage->flush(caught_));
   EXPECT_EQ(*read_file(path), "{\"seq\":1,\"time\":1700000000123456789,\"order\":4,\"latency_us\":250.0}\n");  // at once
   ASSERT_TRUE(stage->process(item_of(2, 0), caught_));
+  ASSERT_TRUE(stage->flush(caught_));
   ASSERT_TRUE(stage->close());
   EXPECT_EQ(split(*read_file(path), '\n').size(), 3U);
 }
@@ -120,7 +122,9 @@ TEST_F(SinksTest, WriteJsonNamesAFileThatCannotBeMadeOrWritten) {
   auto stage = testing::make_stage("write_json", "path: /nowhere/at/all");
   EXPECT_EQ((*stage)->open(context()).error().code, ErrorCode::kNotFound);
   const auto full = open("write_json", "path: /dev/full");
-  EXPECT_EQ(full->process(item_of(1, 0), caught_).error().code, ErrorCode::kIo);
+  ASSERT_TRUE(full->process(item_of(1, 0), caught_));
+  EXPECT_EQ(full->flush(caught_).error().code, ErrorCode::kIo);
+  EXPECT_EQ(full->held(), 1U);
 }
 
 }  // namespace

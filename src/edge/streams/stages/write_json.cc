@@ -1,67 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <memory>
-
 #include "core/json.h"
+#include "edge/streams/file_sink.h"
 #include "edge/streams/item_json.h"
-#include "edge/streams/stage.h"
 
 namespace moru::edge {
 namespace {
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-class WriteJson final : public Stage {
+class WriteJson final : public FileSink {
  public:
-  WriteJson(Path path, std::vector<std::string> fields, std::string where)
-      : path_(std::move(path)), fields_(std::move(fields)), where_(std::move(where)) {}
+  using FileSink::FileSink;
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    for (const auto& field : fields_) MORU_RETURN_IF_ERROR(inputs[0].need(where_, field));
+    for (const auto& field : options().fields) MORU_RETURN_IF_ERROR(inputs[0].need(options().where, field));
     return std::vector<Schema>{};
   }
 
-  Status open(const StageContext& context) override {
-    clock_ = context.clock;
-    file_.reset(std::fopen(path_.c_str(), "we"));
-    if (!file_) return fail(errno_error("create", path_));
-    return {};
-  }
-
-  Status process(Item&& item, Output&) override {
-    const std::string line = item_json(item, fields_, clock_->steady_now()).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    // Flushed at once: whoever follows the file sees each item as it comes.
-    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0)
-      return fail(errno_error("write", path_));
-    return {};
-  }
-
-  Status close() override {
-    if (file_ && std::fclose(file_.release()) != 0) return fail(errno_error("close", path_));
-    return {};
-  }
-
  private:
-  const Path path_;
-  const std::vector<std::string> fields_;
-  const std::string where_;
-  Clock* clock_ = nullptr;
-  std::unique_ptr<std::FILE, CloseFile> file_;
+  void add_line(const Item& item, TimeNs now, std::string& lines) override {
+    lines += item_json(item, options().fields, now).dump(-1, ' ', false, Json::error_handler_t::replace);
+    lines += '\n';
+  }
+
+  std::optional<TimeNs> time_of(std::string_view line) const override {
+    const auto record = parse_json(line, "line");
+    if (!record || !record->is_object()) return std::nullopt;
+    const auto time = record->find("time");
+    return time != record->end() && time->is_number_integer() ? std::optional(time->get<TimeNs>()) : std::nullopt;
+  }
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
-  std::string path;
-  std::vector<std::string> fields;
+  FileSinkReader file;
   ConfigReader reader(object);
-  reader.required("path", &path);
-  reader.optional("fields", &fields);
+  file.read(reader);
   MORU_RETURN_IF_ERROR(reader.finish());
-  return std::make_unique<WriteJson>(path, std::move(fields), object.where());
+  return std::make_unique<WriteJson>(file.finish(object));
 }
 
 }  // namespace
@@ -74,8 +47,18 @@ const StageSpec kStage_write_json{
 
 Reads   every number and text field but notes (names with a dot), or those of `fields`; tensors are left out
 
+The file grows at its end. What a cut of the power left of a line is cut off when it is opened. When the disk is full the items wait in
+front of the sink, and are written when there is room. With max_mb or max_age_s the file is put away by one rename, under the next
+number: x.000001.jsonl, x.000002.jsonl, ... beside x.jsonl.
+
 Options
-  path: FILE             overwritten at the start
+  path: FILE
+  append: true           false: what is there is overwritten at the start
+  sync: file             fsync when a file is done; group: before an item is; never
+  max_mb: 0              a file is done when the next line would make it larger; 0: no limit
+  max_age_s: 0           86400: a file a day, in UTC; 0: no limit
+  age: wall              or event: by the items' own times
+  keep: 0                so many files that are done; older ones are deleted; 0: all
   fields: [NAME, ...]    all
 )",
     .example = R"(apiVersion: moru.dev/v1
@@ -90,9 +73,10 @@ spec:
     - name: orders
       stage: write_json
       inputs: [camera]
-      options: {path: orders.jsonl, fields: [order, truth]}
+      options: {path: orders.jsonl, fields: [order, truth], max_mb: 100, keep: 10}
 )",
     .create = create,
+    .holds = true,
 };
 
 }  // namespace moru::edge

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/result.h"
-#include "fleet/hub/store/sqlite.h"
+#include "sqlite/sqlite.h"
 
 namespace moru::fleet {
 

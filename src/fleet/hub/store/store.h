@@ -17,7 +17,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/result.h"
-#include "fleet/hub/store/sqlite.h"
+#include "sqlite/sqlite.h"
 #include "wire/messages.h"
 
 namespace moru::fleet {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fleet/hub/store/sqlite.h"
+#include "sqlite/sqlite.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -7,7 +7,7 @@
 #include <map>
 #include <utility>
 
-namespace moru::fleet {
+namespace moru {
 namespace {
 
 ErrorCode code_of(int result) {
@@ -21,12 +21,23 @@ ErrorCode code_of(int result) {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_READONLY: return ErrorCode::kIo;
-    case SQLITE_TOOBIG: return ErrorCode::kResourceExhausted;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG: return ErrorCode::kInvalidArgument;
     default: return ErrorCode::kInternal;
   }
 }
 
 }  // namespace
+
+std::string sql_name(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted.push_back('"');
+    quoted.push_back(c);
+  }
+  return quoted + "\"";
+}
 
 struct Database::Impl {
   Path file;
@@ -41,10 +52,10 @@ struct Database::Impl {
     const char* hint = (result & 0xff) == SQLITE_FULL ? "; free some space on the disk" : "";
     return fail(code_of(result), fmt::format("database '{}': {}{}", file.string(), sqlite3_errmsg(connection), hint));
   }
-  Result<sqlite3_stmt*> prepare(std::string_view sql, SqlValues values);
+  Result<sqlite3_stmt*> prepare(std::string_view sql, std::span<const SqlValue> values);
 };
 
-Result<sqlite3_stmt*> Database::Impl::prepare(std::string_view sql, SqlValues values) {
+Result<sqlite3_stmt*> Database::Impl::prepare(std::string_view sql, std::span<const SqlValue> values) {
   auto it = statements.find(sql);
   if (it == statements.end()) {
     sqlite3_stmt* made = nullptr;
@@ -106,7 +117,7 @@ Status Database::execute(const std::string& sql) {
   return {};
 }
 
-Result<std::int64_t> Database::run(std::string_view sql, SqlValues values) {
+Result<std::int64_t> Database::run(std::string_view sql, std::span<const SqlValue> values) {
   MORU_ASSIGN_OR_RETURN(sqlite3_stmt * statement, impl_->prepare(sql, values));
   int result = SQLITE_ROW;
   while (result == SQLITE_ROW) result = sqlite3_step(statement);
@@ -117,7 +128,7 @@ Result<std::int64_t> Database::run(std::string_view sql, SqlValues values) {
 }
 
 Status Database::each(std::string_view sql, SqlValues values, const std::function<void(const SqlRow&)>& row) {
-  MORU_ASSIGN_OR_RETURN(sqlite3_stmt * statement, impl_->prepare(sql, values));
+  MORU_ASSIGN_OR_RETURN(sqlite3_stmt * statement, impl_->prepare(sql, std::span(values)));
   int result = sqlite3_step(statement);
   for (; result == SQLITE_ROW; result = sqlite3_step(statement)) row(SqlRow(statement));
   std::unexpected<Error> error = impl_->failure(result);
@@ -128,4 +139,4 @@ Status Database::each(std::string_view sql, SqlValues values, const std::functio
 
 std::int64_t Database::last_row_id() const { return sqlite3_last_insert_rowid(impl_->connection); }
 
-}  // namespace moru::fleet
+}  // namespace moru
