@@ -114,16 +114,17 @@ Inbox::Link* Inbox::next_ready() {
   return nullptr;
 }
 
-std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit) {
+std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit, Clock& clock, TimeNs deadline) {
   batch.clear();
   std::unique_lock lock(mutex_);
   const auto all_ended = [&] { return std::ranges::all_of(links_, &Link::end_told); };
   Link* link = next_ready();
   while (link == nullptr && !all_ended()) {
     reader_waits_ = true;
-    not_empty_.wait(lock);
+    deadline == kNeverDue ? not_empty_.wait(lock) : clock.wait_until(lock, not_empty_, deadline);
     reader_waits_ = false;
     link = next_ready();
+    if (link == nullptr && deadline != kNeverDue && clock.steady_now() >= deadline) return Taken{};
   }
   if (link == nullptr) return std::nullopt;
   Taken taken{.link = static_cast<std::size_t>(link - links_.data())};

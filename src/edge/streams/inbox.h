@@ -44,8 +44,9 @@ class Inbox {
     std::size_t link = 0;
     bool ended = false;  ///< nothing more comes by this link, ever; told once
   };
-  /// Up to `limit` elements of one link, in order, the links in turn; waits for some. Null once all links have ended.
-  std::optional<Taken> take(std::vector<Element>& batch, std::size_t limit);
+  /// Up to `limit` elements of one link, in order, the links in turn; waits for some until `deadline` (monotonic), and then gives
+  /// none. Null once all links have ended.
+  std::optional<Taken> take(std::vector<Element>& batch, std::size_t limit, Clock& clock, TimeNs deadline);
   /// What was taken has been handled. The lock is held by the caller, who writes down the stages' counts under it.
   void settle();
   /// This link's writer is done.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "edge/streams/receipt.h"
 #include "model/tensor/tensor.h"
 
 namespace moru::edge {
@@ -128,6 +129,7 @@ struct Item {
   TimeNs event_time = 0;       ///< wall clock, nanoseconds
   TimeNs emitted = 0;          ///< monotonic, when it was due at the source, or else emitted; latency counts from here
   Fields fields;
+  Receipt receipt = {};  ///< of an acknowledging source: let go of when the item is stored, or has met another end
 
   const Field* find(std::string_view name) const {
     for (const Field& field : fields) {

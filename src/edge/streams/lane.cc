@@ -12,13 +12,8 @@
 namespace moru::edge {
 namespace {
 
-constexpr std::size_t kLightBatch = 256;  // elements that a light lane takes at once; what is taken is settled together
-
-/// Errors that may go away by themselves (core/result.h says which).
-bool worth_a_retry(const Error& error) {
-  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kIo || error.code == ErrorCode::kDeadlineExceeded ||
-         error.code == ErrorCode::kResourceExhausted;
-}
+constexpr std::size_t kLightBatch = 256;              // elements that a light lane takes at once; what is taken is settled together
+constexpr std::chrono::milliseconds kAnswerWait{50};  // between two looks at what a source that has ended may acknowledge
 
 }  // namespace
 
@@ -101,6 +96,11 @@ void Lane::join() {
 
 void Lane::abandon() {
   shared_.prepared();
+  for (const StreamNode* node : nodes_) node->close_targets();
+  if (has_source()) {
+    const std::lock_guard lock(shared_.mutex);
+    --shared_.running_sources;
+  }
   end();
 }
 
@@ -108,13 +108,35 @@ void Lane::run() {
   prepare();
   has_source() ? run_source() : run_stages();
   publish();
+  close_stages();
+  for (const StreamNode* node : nodes_) node->close_targets();
+  if (has_source()) close_source();
+  end();
+}
+
+void Lane::close_stages() {
   for (StreamNode* node : nodes_) {
-    if (node == &head() && has_source()) continue;  // closed where it ended
-    if (node->paused()) continue;                   // closed when it was lost
+    if (node->is_source() || node->paused()) continue;  // a paused one was closed when it was lost
     if (const auto status = node->close(); !status)
       shared_.fail_stream(fmt::format("{}: close: {}", node->entry().name, status.error().message));
   }
-  end();
+}
+
+/// The stages behind it have till their own end to store its items; only then nobody can acknowledge any more.
+void Lane::close_source() {
+  const auto tell = [&](const Status& status, std::string_view what) {
+    if (!status) shared_.note_error(fmt::format("{}: {}: {}", head().entry().name, what, status.error().message));
+  };
+  const auto stages_run = [&] {
+    const std::lock_guard lock(shared_.mutex);
+    return shared_.running_stages > 0;
+  };
+  if (ReceiptBook* const receipts = head().receipts(); receipts != nullptr && source_open_) {
+    while (!receipts->wait(kAnswerWait) && stages_run()) tell(head().source().acknowledge(), "acknowledge");
+    tell(head().source().acknowledge(), "acknowledge");
+    publish();
+  }
+  if (source_open_) tell(head().close(), "close");
 }
 
 /// A stage that cannot be prepared still takes its items, to drop them: nobody upstream may wait for ever.
@@ -130,10 +152,10 @@ void Lane::prepare() {
   shared_.prepared();
 }
 
-/// Opens the source where it is closed, and lets it emit. `open` and `at_end` say how it is afterwards.
-Status Lane::produce(bool& open, bool& at_end) {
-  if (!open) MORU_RETURN_IF_ERROR(head().open(shared_.context));
-  open = true;
+/// Opens the source where it is closed, and lets it emit.
+Status Lane::produce(bool& at_end) {
+  if (!source_open_) MORU_RETURN_IF_ERROR(head().open(shared_.context));
+  source_open_ = true;
   auto produced = head().source().produce(head());
   if (!produced) return fail(produced.error());
   at_end = !*produced;
@@ -146,7 +168,7 @@ bool Lane::pause_source(const Error& error, int failures) {
   if (const auto status = head().close(); !status)
     MORU_LOG(kWarn, "source not closed", "stream", shared_.name, "error", status.error().message);
   shared_.note_error(message);
-  if (!worth_a_retry(error)) {
+  if (!may_pass(error.code)) {
     shared_.note_failure(message);
     return false;
   }
@@ -158,12 +180,11 @@ bool Lane::pause_source(const Error& error, int failures) {
 
 void Lane::run_source() {
   int failures = 0;
-  bool open = true;
   bool at_end = false;
   bool go_on = shared_.wait_until_prepared();
   while (go_on && !at_end && !shared_.stop.stop_requested()) {
     const std::uint64_t before = head().emitted();
-    const Status status = produce(open, at_end);
+    const Status status = produce(at_end);
     if (status && failures > 0) {
       failures = 0;
       head().set_stale({});
@@ -171,18 +192,16 @@ void Lane::run_source() {
     if (head().emitted() > before) failures = 0;
     reopen_lost();
     advance_time();
+    call_due();
     publish();
     if (status) continue;
     go_on = pause_source(status.error(), ++failures);
-    open = false;
+    source_open_ = false;
   }
-  if (!at_end) {
+  {
     const std::lock_guard lock(shared_.mutex);
-    shared_.stopped_early = true;
-  }
-  if (open) {
-    if (const auto status = head().close(); !status)
-      shared_.note_error(fmt::format("{}: close: {}", head().entry().name, status.error().message));
+    --shared_.running_sources;
+    if (!at_end) shared_.stopped_early = true;
   }
   head().on_end(0);
 }
@@ -198,13 +217,14 @@ void Lane::advance_time() {
 void Lane::run_stages() {
   const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
   std::vector<Element> batch;
-  while (const auto taken = inbox_->take(batch, limit)) {
+  while (const auto taken = inbox_->take(batch, limit, shared_.clock, next_due())) {
     reopen_lost();
     if (taken->ended) {
       head().on_end(taken->link);
     } else {
       handle(taken->link, batch);
     }
+    call_due();
     publish();
   }
 }
@@ -227,6 +247,20 @@ void Lane::reopen_lost() {
   }
 }
 
+TimeNs Lane::next_due() const {
+  TimeNs due = kNeverDue;
+  for (const StreamNode* node : nodes_) due = std::min(due, node->due());
+  return due;
+}
+
+void Lane::call_due() {
+  if (next_due() == kNeverDue) return;
+  const TimeNs now = shared_.clock.steady_now();
+  for (StreamNode* node : nodes_) {
+    if (node->due() <= now) node->on_due();
+  }
+}
+
 /// Hands on what was emitted, and makes all counts visible together.
 void Lane::publish() {
   for (StreamNode* node : nodes_) node->hand_on();
@@ -245,10 +279,9 @@ void Lane::publish() {
 }
 
 void Lane::end() {
-  for (const StreamNode* node : nodes_) node->close_targets();
   const std::lock_guard lock(shared_.mutex);
   --shared_.running;
-  if (has_source()) --shared_.running_sources;
+  if (!has_source()) --shared_.running_stages;
 }
 
 void Lane::add_rows(std::vector<wire::LinkLedger>& links, std::vector<StageCounts>& stages) const {
@@ -271,6 +304,7 @@ void Lane::add_rows(std::vector<wire::LinkLedger>& links, std::vector<StageCount
                                                 .used = counts.used,
                                                 .held = counts.held,
                                                 .dropped = counts.dropped,
+                                                .unsettled = node->receipts() == nullptr ? 0 : node->receipts()->unsettled(),
                                                 .stale = counts.stale,
                                                 .holds = node->entry().spec->holds || node->is_sink()});
     std::ranges::sort(row.dropped);

@@ -29,9 +29,10 @@ struct StreamShared {
 
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::size_t running = 0;  // lanes
-  std::size_t running_sources = 0;
-  std::size_t unprepared = 0;  // lanes
+  std::size_t running = 0;          // lanes
+  std::size_t running_sources = 0;  ///< that still produce
+  std::size_t running_stages = 0;   ///< lanes without a source
+  std::size_t unprepared = 0;       // lanes
   bool draining = false;
   bool stopped_early = false;
   std::string failure;
@@ -71,13 +72,17 @@ class Lane {
   void run();
   void prepare();
   void run_source();
-  Status produce(bool& open, bool& at_end);
+  Status produce(bool& at_end);
   bool pause_source(const Error& error, int failures);
   void run_stages();
   void handle(std::size_t link, std::vector<Element>& batch);
   void reopen_lost();
   void advance_time();
+  TimeNs next_due() const;
+  void call_due();
   void publish();
+  void close_stages();
+  void close_source();
   void end();
 
   StreamShared& shared_;
@@ -85,6 +90,7 @@ class Lane {
   LaneLocal local_;
   mutable std::mutex mutex_;
   std::unique_ptr<Inbox> inbox_;  ///< null with a source
+  bool source_open_ = true;
   std::thread thread_;
 };
 

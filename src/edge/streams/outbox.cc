@@ -42,8 +42,8 @@ Status Outbox::Impl::open_segment() {
   return {};
 }
 
+/// The lock is held by the caller.
 Status Outbox::Impl::append(std::string_view kind, std::string_view body) {
-  const std::lock_guard lock(mutex);
   if (kind.empty() || kind.size() > kMaxKind || body.size() > kMaxRecordBytes) {
     return refuse(DropReason::kTooLarge,
                   {ErrorCode::kInvalidArgument,
@@ -104,19 +104,37 @@ Status Outbox::Impl::sync() {
     Status status;
     if (::fdatasync(file->get()) != 0) status = fail(errno_error("fsync", folder));
     if (status && new_names) status = sync_folder(folder);
+    std::vector<Receipt> settled;  // dies after the lock is released: sources are told
     const std::lock_guard lock(mutex);
     if (!status) {
       sync_failed();
+      settled = take_receipts();
       return status;
     }
     state.last = target;
     active_durable_bytes = bytes;
     if (bytes >= options.segment_bytes && last == target) active.reset();
+    settled = take_receipts();
     write_state();
     durable_changed.notify_all();
   }
   if (drops) MORU_RETURN_IF_ERROR(sync_state());
   return {};
+}
+
+/// Those of what is durable now, and revoked those of what has been given up.
+std::vector<Receipt> Outbox::Impl::take_receipts() {
+  std::vector<Receipt> taken;
+  while (!receipts.empty() && receipts.front().first <= state.last) {
+    taken.push_back(std::move(receipts.front().second));
+    receipts.pop_front();
+  }
+  while (!receipts.empty() && receipts.back().first > last) {
+    receipts.back().second.revoke();
+    taken.push_back(std::move(receipts.back().second));
+    receipts.pop_back();
+  }
+  return taken;
 }
 
 /// After a failed fsync the kernel may have thrown the pages away and will say "done" the next time, so the file is
@@ -200,7 +218,13 @@ Result<std::shared_ptr<Outbox>> Outbox::open(const Path& folder, std::string str
   return std::shared_ptr<Outbox>(new Outbox(std::move(impl)));
 }
 
-Status Outbox::append(std::string_view kind, std::string_view body) { return impl_->append(kind, body); }
+Status Outbox::append(std::string_view kind, std::string_view body, Receipt receipt) {
+  const std::lock_guard lock(impl_->mutex);
+  auto status = impl_->append(kind, body);
+  if (!status && status.error().code != ErrorCode::kInvalidArgument) receipt.revoke();
+  if (status && receipt) impl_->receipts.emplace_back(impl_->last, std::move(receipt));
+  return status;
+}
 Status Outbox::sync() { return impl_->sync(); }
 Result<std::vector<wire::Record>> Outbox::read(std::uint64_t after, std::size_t max_records) const {
   return impl_->read(after, max_records);

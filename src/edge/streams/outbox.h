@@ -39,8 +39,9 @@ class Outbox final : public Resource {
 
   /// Takes a record; durable once sync() has returned. Cost: a memory copy and a write without fsync.
   /// Errors: kResourceExhausted (full), kIo (the disk), kInvalidArgument (too large). Each is told once and the record
-  /// is in the ledger as dropped with its reason; the next append tries afresh.
-  Status append(std::string_view kind, std::string_view body);
+  /// is in the ledger as dropped with its reason; the next append tries afresh. `receipt` is let go of when the record is durable, and
+  /// revoked where it was refused for a reason that may pass.
+  Status append(std::string_view kind, std::string_view body, Receipt receipt = {});
   /// fsync of what was appended since; records become visible to read() only then. When fsync fails nobody knows what
   /// is on disk, so all that was appended since the last good one is dropped("disk full"), counted, and a new file begun.
   Status sync();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "edge/streams/outbox.h"
@@ -56,6 +57,7 @@ struct Outbox::Impl {
   std::deque<Segment> segments;  // oldest first; the last one is being written when `active` is set
   std::shared_ptr<Descriptor> active;
   std::uint64_t active_durable_bytes = 0;
+  std::deque<std::pair<std::uint64_t, Receipt>> receipts;  // of what is not durable yet
   bool folder_changed = false;
   std::uint64_t total_bytes = 0;
 
@@ -69,6 +71,7 @@ struct Outbox::Impl {
   Status append(std::string_view kind, std::string_view body);
   Status sync();
   void sync_failed();
+  std::vector<Receipt> take_receipts();
   void write_state();
   Status sync_state();
   Status acknowledge(std::uint64_t sequence);

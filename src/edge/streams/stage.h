@@ -6,10 +6,18 @@
 // inputs have) -> open -> prepare -> process for each item, watermark as event time goes on -> finish -> close. All on one
 // thread at a time, but not always the same one: no thread-local state.
 // Tensors of an item may be shared with other items and stages: read them, and set() new ones instead of changing them.
+//
+// Receipts: where a source can wait, its sender is told that an item is stored only when every copy of Item::receipt has been let
+// go of. A stage that passes items on, or emits others in process(), has nothing to do: they take the receipt along. One that
+// keeps what it read for later (a window) keeps the receipt with it (Receipt::add) and gives it to the item that it then emits. A
+// sink whose receiver answers later keeps `std::move(item.receipt)` until the answer, and lets go of it then: from any thread.
+// What is lost for a reason that passes (no receiver, the stream stops) is revoked first; the runtime does that for an error of
+// that kind and for kCancelled.
 #pragma once
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,6 +83,8 @@ inline Status drop(Output& output, std::string_view reason) {
   return {};
 }
 
+inline constexpr TimeNs kNeverDue = std::numeric_limits<TimeNs>::max();
+
 class Stage {
  public:
   virtual ~Stage() = default;
@@ -100,6 +110,11 @@ class Stage {
     static_cast<void>(time);
     static_cast<void>(output);
   }
+  /// When it wants to be called although nothing comes (monotonic): a batch is to go out, an answer to be looked at. Asked after each
+  /// call of the others.
+  virtual TimeNs due() const { return kNeverDue; }
+  /// That time has come.
+  virtual void on_due(Output& output) { static_cast<void>(output); }
   /// Every input has ended: what is held must go now.
   virtual void finish(Output& output) { static_cast<void>(output); }
   /// Items that it has consumed and whose end is not met yet (StageSpec::holds).
@@ -107,6 +122,7 @@ class Stage {
   /// What the stage stands on is gone, a connection say. Asked after an item has failed; true: the stage is marked stale, closed,
   /// and opened again after a pause.
   virtual bool lost() const { return false; }
+  /// What has not been stored by now is lost: its receipts are revoked and let go of.
   virtual Status close() { return {}; }
   /// What prepare() or process() waits for at the moment ("a release"); empty: nothing. From any thread.
   virtual std::string waiting_for() const { return {}; }
@@ -129,6 +145,15 @@ class SourceStage {
   virtual void drain_at(std::uint64_t items) = 0;
   /// Items whose time had come and that were never emitted, because they could not be handed on. From any thread.
   virtual std::uint64_t missed() const { return 0; }
+  /// Where StageSpec::acknowledges is set: the item of that sequence number (each once) has met its end, and its sender is to be
+  /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor emit.
+  virtual void settle(std::uint64_t sequence, Outcome outcome) {
+    static_cast<void>(sequence);
+    static_cast<void>(outcome);
+  }
+  /// The same: called in a loop after the last produce() while items are on their way, and once when all have come home, for the
+  /// answers to go out before close(). At most 50 ms a call.
+  virtual Status acknowledge() { return {}; }
   virtual Status close() { return {}; }
 };
 
@@ -154,6 +179,8 @@ struct StageSpec {
   bool holds = false;
   /// Its inputs differ for it: bind() is given a schema for each. Else it is given one, of what all of them have.
   bool tells_inputs = false;
+  /// A source that tells its sender when an item is stored: settle() is called for each. Its sequence numbers differ.
+  bool acknowledges = false;
   /// How many inputs it takes.
   std::size_t min_inputs = 1;
   std::size_t max_inputs = 64;

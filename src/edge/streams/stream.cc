@@ -141,6 +141,7 @@ Status RunningStream::run() {
     const std::lock_guard lock(shared_.mutex);
     shared_.running = shared_.unprepared = lanes_.size();
     shared_.running_sources = static_cast<std::size_t>(std::ranges::count_if(lanes_, [](const auto& lane) { return lane->has_source(); }));
+    shared_.running_stages = lanes_.size() - shared_.running_sources;
   }
   for (const auto& lane : lanes_) {
     try {

@@ -68,6 +68,7 @@ struct StageCounts {
   std::uint64_t used = 0;                                      ///< consumed, and now in what was emitted, or written
   std::uint64_t held = 0;                                      ///< consumed, and still in the stage
   std::vector<std::pair<std::string, std::uint64_t>> dropped;  ///< reason -> count; "error: ..." when process() failed
+  std::uint64_t unsettled = 0;                                 ///< of an acknowledging source: emitted, and their end not known yet
   std::string stale;                                           ///< what it failed with, while it waits to be opened again
   bool holds = false;                                          ///< StageSpec::holds, or a sink
   std::uint64_t dropped_total() const;

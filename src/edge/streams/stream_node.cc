@@ -14,6 +14,11 @@ constexpr std::size_t kLargestBatch = 256;  // elements; then they are handed on
 constexpr TimeNs kNoTime = std::numeric_limits<TimeNs>::min();
 }  // namespace
 
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kIo || code == ErrorCode::kDeadlineExceeded ||
+         code == ErrorCode::kResourceExhausted;
+}
+
 TimeNs restart_pause(int attempt) {
   constexpr TimeNs kFirst = 100 * kMillisecond;
   constexpr TimeNs kLongest = 5 * kSecond;
@@ -27,11 +32,19 @@ StreamNode::StreamNode(StreamSpec::StageEntry entry)
       watermark_(kNoTime),
       latest_(kNoTime) {}
 
+StreamNode::~StreamNode() {
+  if (receipts_) receipts_->close();  // a receipt may outlive the stream, in the hands of some client's thread
+}
+
 Status StreamNode::create(std::span<const Schema> inputs) {
   if (is_source()) {
     MORU_ASSIGN_OR_RETURN(source_, entry_.spec->create_source(entry_.options));
     MORU_ASSIGN_OR_RETURN(auto schema, source_->bind());
     schemas_ = {std::move(schema)};
+    if (entry_.spec->acknowledges) {
+      receipts_ = std::make_shared<ReceiptBook>(
+          [source = source_.get()](std::uint64_t sequence, Outcome outcome) { source->settle(sequence, outcome); });
+    }
   } else {
     MORU_ASSIGN_OR_RETURN(stage_, entry_.spec->create(entry_.options));
     const Schema all = common({inputs.begin(), inputs.end()});
@@ -52,12 +65,16 @@ Status StreamNode::open(const StageContext& context) { return is_source() ? sour
 Status StreamNode::close() { return is_source() ? source_->close() : stage_->close(); }
 
 void StreamNode::process(std::size_t input, Item&& item) {
-  if (!refusal_.empty()) return refuse(refusal_);
-  if (reopen_at_ != 0) return refuse("stale");
+  if (!refusal_.empty()) return refuse(item, refusal_);
+  if (reopen_at_ != 0) return refuse(item, "stale");
   ++local_.consumed;
+  current_ = item.receipt;
   const TimeNs emitted_at = item.emitted;
   const std::uint64_t dropped_before = dropped_;
   const Status status = stage_->process_from(input, std::move(item), *this);
+  // What may go well the next time is sent again, and so is what a stop has caught.
+  if (!status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled)) current_.revoke();
+  current_.reset();
   if (status) {
     if (is_sink()) lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
@@ -94,14 +111,16 @@ void StreamNode::try_reopen(const StageContext& context) {
   reopen_at_ = 0;
 }
 
-void StreamNode::refuse(std::string_view reason) {
+void StreamNode::refuse(const Item& item, std::string_view reason) {
   ++local_.consumed;
+  item.receipt.revoke();
   drop(reason);
 }
 
 void StreamNode::emit_to(std::size_t port, Item&& item) {
   if (item.emitted == 0) item.emitted = lane_->steady_now();
   latest_ = std::max(latest_, item.event_time);
+  if (!item.receipt) item.receipt = receipts_ ? receipts_->issue(item.sequence) : current_;
   // The last reader gets the item itself, those before it a copy.
   Target* last = nullptr;
   for (Target& target : targets_) {

@@ -51,6 +51,9 @@ class StreamNode final : public Output {
   };
 
   explicit StreamNode(StreamSpec::StageEntry entry);
+  StreamNode(const StreamNode&) = delete;
+  StreamNode& operator=(const StreamNode&) = delete;
+  ~StreamNode() override;
   const StreamSpec::StageEntry& entry() const { return entry_; }
   bool is_source() const { return entry_.spec->kind == StageKind::kSource; }
   bool is_sink() const { return entry_.spec->kind == StageKind::kSink; }
@@ -64,8 +67,9 @@ class StreamNode final : public Output {
 
   /// Handles one item that came by `input` and counts what became of it.
   void process(std::size_t input, Item&& item);
-  /// Counts an item that was taken but not processed.
-  void refuse(std::string_view reason);
+  /// When the stage wants to be called although nothing comes.
+  TimeNs due() const { return stage_ && refusal_.empty() && reopen_at_ == 0 ? stage_->due() : kNeverDue; }
+  void on_due() { stage_->on_due(*this); }
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -97,12 +101,16 @@ class StreamNode final : public Output {
   const SourceStage* find_source() const { return source_.get(); }
   Stage& stage() { return *stage_; }
   const Stage* find_stage() const { return stage_.get(); }
+  /// Of a source that acknowledges; else null.
+  ReceiptBook* receipts() const { return receipts_.get(); }
   std::vector<Target>& targets() { return targets_; }
   const std::vector<Target>& targets() const { return targets_; }
   /// Time matters to it or to a stage behind it.
   bool timed = false;
 
  private:
+  /// Counts an item that was taken but not processed; its sender must send it again.
+  void refuse(const Item& item, std::string_view reason);
   void deliver(Target& target, Item&& item);
   void pass_watermark(TimeNs time);
   void lose();
@@ -112,6 +120,8 @@ class StreamNode final : public Output {
   std::unique_ptr<Stage> stage_;
   std::unique_ptr<SourceStage> source_;
   std::vector<Schema> schemas_;
+  std::shared_ptr<ReceiptBook> receipts_;
+  Receipt current_;  ///< of the item that is being processed
   std::vector<Target> targets_;
   std::vector<TimeNs> watermarks_;  ///< of each input
   std::vector<bool> ended_;
@@ -125,6 +135,8 @@ class StreamNode final : public Output {
   int losses_ = 0;  ///< in a row
 };
 
+/// Errors that may go away by themselves (core/result.h says which).
+bool may_pass(ErrorCode code);
 /// The pause before the n-th attempt (from 1) to open something again: 0.1 s, 0.2 s, ... at most 5 s.
 TimeNs restart_pause(int attempt);
 

@@ -57,7 +57,8 @@ class HubSink final : public Stage {
       return {};
     }
     const Json body = item_json(item, options_.fields, clock_->steady_now());
-    const auto status = outbox_->append(alert ? "alert" : "result", body.dump(-1, ' ', false, Json::error_handler_t::replace));
+    const auto status =
+        outbox_->append(alert ? "alert" : "result", body.dump(-1, ' ', false, Json::error_handler_t::replace), std::move(item.receipt));
     // A refused record is in the ledger of the outbox with its reason: not an error of this stage, or it would be counted twice.
     tell(status);
     schedule_sync(alert);

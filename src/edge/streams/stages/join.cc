@@ -135,6 +135,7 @@ class Join final : public Stage {
         return;
       }
       kept->matched = true;
+      pending.item.receipt.add(kept->item.receipt);
       for (const Renamed& one : renamed_[i]) {
         const Field* const field = one.from.in(kept->item);
         if (field != nullptr) pending.item.fields.set_as(one.to, *field);

@@ -25,6 +25,7 @@ struct Window {
   std::uint64_t items = 0;
   std::uint64_t owned = 0;  ///< items for which it is the last window; told as used when it closes
   TimeNs emitted = 0;       ///< of its last item
+  Receipt receipt = {};     ///< of all its items
   std::vector<Summary> summaries;
 };
 
@@ -123,6 +124,7 @@ class WindowStage final : public Stage {
     }
     ++window.items;
     window.emitted = item.emitted;
+    window.receipt.add(item.receipt);
     if (!owns) return;
     ++window.owned;
     ++held_;
@@ -164,6 +166,7 @@ class WindowStage final : public Stage {
     window.items += later.items;
     window.owned += later.owned;
     window.emitted = std::max(window.emitted, later.emitted);
+    window.receipt.add(later.receipt);
     for (std::size_t i = 0; i < later.summaries.size(); ++i) window.summaries[i].merge(later.summaries[i]);
   }
 
@@ -211,6 +214,7 @@ class WindowStage final : public Stage {
     item.sequence = ++emitted_;
     item.event_time = window.end;
     item.emitted = window.emitted;
+    item.receipt = window.receipt;
     item.fields = state.fields;
     item.fields.set(start_, window.start);
     item.fields.set(end_, window.end);
