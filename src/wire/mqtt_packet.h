@@ -97,7 +97,7 @@ Result<Disconnect> read_disconnect(std::string_view body);
 
 struct Connect {
   Version version = Version::k5;
-  std::string client_id;
+  std::string client_id = {};
   bool clean = true;
   std::uint32_t session_expiry_s = 0;  ///< 5.0; how long the broker keeps the session after the connection
   std::uint16_t keep_alive_s = 60;

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <system_error>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/log.h"

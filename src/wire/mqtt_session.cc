@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "core/log.h"
@@ -60,6 +61,7 @@ void Session::drop_connection() {
   in_ = {};
   in_head_ = in_tail_ = skip_ = 0;
   out_.clear();
+  deliveries_.end();
   unsent_ = on_wire_ = 0;
 }
 
@@ -210,8 +212,7 @@ Status Session::handle_packet(const Head& head, std::string_view body) {
     }
     case PacketType::kPubRel: {
       MORU_ASSIGN_OR_RETURN_IN(broker(), const auto ack, read_ack(version, head.type, body));
-      halfway_.erase(ack.id);
-      write_ack(PacketType::kPubComp, ack.id, out_);
+      deliveries_.release(ack.id, out_);
       return {};
     }
     case PacketType::kDisconnect: {
@@ -232,14 +233,8 @@ Status Session::on_connack(std::string_view body) {
   if (ack.keep_alive_s) keep_alive_ = *ack.keep_alive_s * kSecond;
   if (ack.maximum_qos == 0 && !outgoing_.empty()) return broken("it takes messages of QoS 0 only, expected it to take QoS 1");
   if (!ack.client_id.empty()) options_.connect.client_id = ack.client_id;
-  resumed_ = 0;
-  for (Incoming& incoming : incoming_) incoming.arrived = false;
-  if (!ack.session_present) {
-    if (subscribed_) MORU_LOG(kWarn, "the broker has not kept the session", "broker", broker());
-    first_incoming_ += incoming_.size();  // nobody waits for their acknowledgements any more
-    incoming_.clear();
-    halfway_.clear();
-  }
+  if (!ack.session_present && subscribed_) MORU_LOG(kWarn, "the broker has not kept the session", "broker", broker());
+  deliveries_.begin(ack.session_present);
   if (options_.subscriptions.empty() || (ack.session_present && subscribed_)) {
     connected_ = true;
   } else {
@@ -271,81 +266,17 @@ Status Session::on_suback(std::string_view body) {
 Status Session::on_publish(const Publish& publish, std::size_t too_large) {
   std::uint64_t delivery = 0;
   if (publish.qos > 0) {
-    if (publish.qos == 2 && halfway_.contains(publish.id)) {
-      write_ack(PacketType::kPubRec, publish.id, out_);
-      return {};
-    }
-    if (came_before(publish)) {
-      acknowledge_in_order();
-      return {};
-    }
-    if (incoming_.size() >= kIds) return broken("found more than 65,535 messages without an acknowledgement, expected it to wait");
-    incoming_.push_back({.id = publish.id, .qos = publish.qos});
-    delivery = first_incoming_ + incoming_.size() - 1;
+    MORU_ASSIGN_OR_RETURN_IN(broker(), delivery, deliveries_.arrive(publish, out_));
+    if (delivery == 0) return {};
   }
   if (too_large > 0) {
     listener_->on_too_large(publish.topic, too_large);
-    if (delivery != 0) acknowledge(delivery);
+    if (delivery != 0) deliveries_.acknowledge(delivery, out_);
     return {};
   }
   listener_->on_message(
       {.topic = publish.topic, .payload = publish.payload, .delivery = delivery, .retained = publish.retain, .again = publish.again});
   return {};
-}
-
-/// Whether it is with whoever got it by an earlier connection. The broker sends again in its old order.
-bool Session::came_before(const Publish& publish) {
-  if (resumed_ >= incoming_.size()) return false;
-  if (!publish.again) {
-    forget_what_did_not_come();
-    return false;
-  }
-  std::size_t at = resumed_;
-  while (at < incoming_.size() && (incoming_[at].arrived || incoming_[at].id != publish.id)) ++at;
-  if (at == incoming_.size()) return false;
-  resumed_ = at + 1;
-  Incoming& incoming = incoming_[at];
-  incoming.arrived = true;
-  if (!incoming.lost) return true;
-  incoming = {.stored = true};  // its place is taken by the one that comes now
-  return false;
-}
-
-/// The broker goes on with new messages: what it has not sent again by now it has given up.
-void Session::forget_what_did_not_come() {
-  for (Incoming& incoming : incoming_) {
-    if (!incoming.arrived) incoming = {.stored = true};
-  }
-  resumed_ = incoming_.size();
-  acknowledge_in_order();
-}
-
-Session::Incoming* Session::find_incoming(std::uint64_t delivery) {
-  const bool known = delivery >= first_incoming_ && delivery - first_incoming_ < incoming_.size();
-  return known ? &incoming_[delivery - first_incoming_] : nullptr;
-}
-
-void Session::acknowledge(std::uint64_t delivery) {
-  Incoming* const incoming = find_incoming(delivery);
-  if (incoming == nullptr) return;
-  incoming->stored = true;
-  acknowledge_in_order();
-}
-
-void Session::give_back(std::uint64_t delivery) {
-  if (Incoming* const incoming = find_incoming(delivery)) incoming->lost = true;
-}
-
-/// An answer that no connection has carried yet waits for the message to come again: the broker sends it again in any case.
-void Session::acknowledge_in_order() {
-  while (accepted_ && !incoming_.empty() && incoming_.front().stored && incoming_.front().arrived) {
-    const Incoming& first = incoming_.front();
-    if (first.id != 0) write_ack(first.qos == 2 ? PacketType::kPubRec : PacketType::kPubAck, first.id, out_);
-    if (first.qos == 2 && first.id != 0) halfway_.insert(first.id);
-    incoming_.pop_front();
-    ++first_incoming_;
-    if (resumed_ > 0) --resumed_;
-  }
 }
 
 // --- messages to the broker

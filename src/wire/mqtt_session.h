@@ -17,12 +17,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/result.h"
 #include "wire/connection.h"
+#include "wire/mqtt_deliveries.h"
 #include "wire/mqtt_packet.h"
 
 namespace moru::wire::mqtt {
@@ -30,10 +30,10 @@ namespace moru::wire::mqtt {
 struct SessionOptions {
   std::string host = "127.0.0.1";
   int port = 1883;
-  TlsOptions tls;
-  Connect connect;
+  TlsOptions tls = {};
+  Connect connect = {};
   std::size_t largest_packet = std::size_t{1} << 20U;  ///< bytes of an incoming one that are held; a larger one is skipped
-  std::vector<Subscription> subscriptions;             ///< made at each connection, unless the broker has kept the session
+  std::vector<Subscription> subscriptions = {};        ///< made at each connection, unless the broker has kept the session
 };
 
 struct Message {
@@ -82,12 +82,11 @@ class Session {
   /// Says good-bye and closes. The session's state stays.
   void disconnect();
 
-  /// The message is stored. Of an earlier session it is ignored.
-  void acknowledge(std::uint64_t delivery);
-  /// It was lost on its way: the broker sends it again at the next connection, and it is handed over then.
-  void give_back(std::uint64_t delivery);
+  /// The message is stored: see Deliveries.
+  void acknowledge(std::uint64_t delivery) { deliveries_.acknowledge(delivery, out_); }
+  void give_back(std::uint64_t delivery) { deliveries_.give_back(delivery); }
   /// Messages that were handed over and are not acknowledged.
-  std::size_t unacknowledged() const { return incoming_.size(); }
+  std::size_t unacknowledged() const { return deliveries_.size(); }
 
   /// QoS 1: its number, from 1. QoS 0: 0; the bytes are handed on, or, without a connection, gone. `topic` and sizes were checked
   /// (is_topic, largest_payload).
@@ -104,13 +103,6 @@ class Session {
   std::string broker() const;
 
  private:
-  struct Incoming {
-    std::uint16_t id = 0;
-    std::uint8_t qos = 0;
-    bool stored = false;  ///< acknowledge() was called
-    bool arrived = true;  ///< by this connection: only then is it answered on it
-    bool lost = false;    ///< give_back() was called
-  };
   struct Outgoing {
     std::string packet;
     bool answered = false;
@@ -131,10 +123,6 @@ class Session {
   Status on_suback(std::string_view body);
   Status on_publish(const Publish& publish, std::size_t too_large);
   void on_answer(std::uint16_t id, std::uint8_t code);
-  bool came_before(const Publish& publish);
-  void forget_what_did_not_come();
-  Incoming* find_incoming(std::uint64_t delivery);
-  void acknowledge_in_order();
   void send_outgoing();
   Status keep_alive();
 
@@ -160,10 +148,7 @@ class Session {
   std::size_t skip_ = 0;  // bytes to come that nobody wants
   std::string out_;
 
-  std::deque<Incoming> incoming_;              // in the order of arrival
-  std::uint64_t first_incoming_ = 1;           // number of its first
-  std::size_t resumed_ = 0;                    // where among them the next message is sought that comes again
-  std::unordered_set<std::uint16_t> halfway_;  // QoS 2: PUBREC was sent, PUBREL is to come
+  Deliveries deliveries_;
   std::deque<Outgoing> outgoing_;
   std::uint64_t first_outgoing_ = 1;
   std::size_t unsent_ = 0;   // index in outgoing_ of the first that this connection has not sent

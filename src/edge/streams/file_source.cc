@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <chrono>
-#include <cmath>
 #include <limits>
 
 #include "core/text.h"
@@ -17,62 +13,7 @@ namespace {
 
 constexpr int kLinesACall = 256;  // so that a stop is seen
 
-/// "035" as 35; nothing for what is no digit.
-std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
-  if (at + count > text.size()) return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(at, count)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  return value;
-}
-
-/// 2026-11-23T17:35:00[.fraction]Z
-std::optional<TimeNs> parse_iso(std::string_view text) {
-  constexpr std::string_view kForm = "0000-00-00T00:00:00";
-  if (text.size() < kForm.size() + 1 || text.size() > kForm.size() + 11 || text.back() != 'Z') return std::nullopt;
-  for (const std::size_t at : {4U, 7U, 10U, 13U, 16U}) {
-    if (text[at] != kForm[at] && !(at == 10 && text[at] == ' ')) return std::nullopt;
-  }
-  const auto year = digits(text, 0, 4);
-  const auto month = digits(text, 5, 2);
-  const auto day = digits(text, 8, 2);
-  const auto hour = digits(text, 11, 2);
-  const auto minute = digits(text, 14, 2);
-  const auto second = digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  const std::chrono::year_month_day date(std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day)));
-  if (!date.ok() || *year < 1900 || *year > 2100) return std::nullopt;
-  TimeNs fraction = 0;
-  const auto tail = text.substr(kForm.size(), text.size() - kForm.size() - 1);
-  if (!tail.empty()) {
-    const auto value = digits(tail, 1, tail.size() - 1);
-    if (tail[0] != '.' || tail.size() < 2 || !value) return std::nullopt;
-    fraction = *value;
-    for (std::size_t i = tail.size(); i < 10; ++i) fraction *= 10;
-  }
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return ((days * 24 + *hour) * 60 + *minute) * 60 * kSecond + *second * kSecond + fraction;
-}
-
 }  // namespace
-
-std::optional<TimeNs> parse_time(std::string_view text, std::string_view unit) {
-  if (unit == "iso8601") return parse_iso(text);
-  const TimeNs scale = unit == "s" ? kSecond : unit == "ms" ? kMillisecond : unit == "us" ? kMicrosecond : 1;
-  std::int64_t whole = 0;
-  const char* const end = text.data() + text.size();
-  if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end) {
-    TimeNs time = 0;
-    return __builtin_mul_overflow(whole, scale, &time) ? std::nullopt : std::optional(time);
-  }
-  double number = 0.0;
-  const auto read = std::from_chars(text.data(), end, number);
-  if (read.ec != std::errc() || read.ptr != end || !(std::abs(number) * static_cast<double>(scale) < 9e18)) return std::nullopt;
-  return static_cast<TimeNs>(std::llround(number * static_cast<double>(scale)));
-}
 
 void FileSourceReader::read(ConfigReader& reader) {
   reader.required("path", &path);

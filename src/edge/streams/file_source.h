@@ -13,16 +13,14 @@
 #include "core/config.h"
 #include "core/files.h"
 #include "edge/streams/pace.h"
+#include "edge/streams/record.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
 
-struct FileSourceOptions {
-  Path path;  ///< a file, or a folder whose files with `suffix` are read in the order of their names
-  std::vector<FieldSpec> fields;
-  std::string time;                   ///< the column or key with the event time; empty: the clock's time
-  std::string time_unit = "iso8601";  ///< or s, ms, us, ns since 1970
-  double speed = 0.0;                 ///< of event time; 0: as fast as they are taken
+struct FileSourceOptions : RecordOptions {
+  Path path;           ///< a file, or a folder whose files with `suffix` are read in the order of their names
+  double speed = 0.0;  ///< of event time; 0: as fast as they are taken
   std::int64_t items = 0;
   std::string where;
 };
@@ -52,9 +50,6 @@ class LineFile {
   std::unique_ptr<std::FILE, Close> file_;
   Path path_;
 };
-
-/// The event time in a text: ISO 8601 in UTC ("2026-11-23T17:35:00.123Z", the fraction up to ns), or a number in the unit.
-std::optional<TimeNs> parse_time(std::string_view text, std::string_view unit);
 
 /// Emits an item a line. A line that is no record is dropped with its reason, and the rest goes on.
 class FileSource : public SourceStage {

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kHead = R"(# Sources, stages and sinks
 
 What a stream file (`kind: Stream`) is made of. Written by `moru stages --markdown`; `moru stages NAME` prints one of them, and
-`moru stream check FILE` finds every mistake in a file before anything runs. Every example here is run by the tests.
+`moru stream check FILE` finds every mistake in a file before anything runs. Every example here is run by the tests; where one needs a
+server or a device, the test of its stage is that.
 
     apiVersion: moru.dev/v1
     kind: Stream
@@ -68,6 +69,7 @@ std::string traits_of(const StageSpec& spec) {
     for (const auto port : spec.outputs) text += fmt::format(" `{}`", port);
     text += ". ";
   }
+  if (!spec.needs.empty()) text += fmt::format("The example needs {}. ", spec.needs);
   if (spec.max_inputs == 1 && spec.kind != StageKind::kSource) text += "One input. ";
   if (!text.empty()) text.back() = '\n';
   return text.empty() ? text : text + "\n";

@@ -145,7 +145,9 @@ class SourceStage {
   virtual void drain_at(std::uint64_t items) = 0;
   /// Items whose time had come and that were never emitted, because they could not be handed on. From any thread.
   virtual std::uint64_t missed() const { return 0; }
-  /// Where StageSpec::acknowledges is set: the item of that sequence number (each once) has met its end, and its sender is to be
+  /// Where StageSpec::acknowledges is set: whether it does so with the options that it has.
+  virtual bool acknowledges() const { return true; }
+  /// The same: the item of that sequence number (each once) has met its end, and its sender is to be
   /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor emit.
   virtual void settle(std::uint64_t sequence, Outcome outcome) {
     static_cast<void>(sequence);
@@ -167,7 +169,7 @@ struct StageSpec {
   std::string_view name;  ///< "infer"
   StageKind kind;
   std::string_view doc;      ///< what it does; fields it reads and writes, with types, shapes and units
-  std::string_view example;  ///< a complete stream file that uses it; checked and run by the tests
+  std::string_view example;  ///< a complete stream file that uses it; checked and, where nothing is needed for it, run by the tests
   /// Exactly one of the two is set. Both check every option (ConfigReader) and name the nearest known field.
   Result<std::unique_ptr<Stage>> (*create)(const ConfigObject& options) = nullptr;
   Result<std::unique_ptr<SourceStage>> (*create_source)(const ConfigObject& options) = nullptr;
@@ -186,6 +188,9 @@ struct StageSpec {
   std::size_t max_inputs = 64;
   /// Its output ports, the usual one first; others are read as NAME.PORT.
   std::span<const std::string_view> outputs = kOneOutput;
+  /// What must be there for its example to run, that a machine may not have: "a CAN interface". The test of all examples then checks
+  /// this one without running it; the stage's own test runs it against a server of its own (run_example).
+  std::string_view needs = {};
 };
 
 std::span<const StageSpec* const> all_stages();

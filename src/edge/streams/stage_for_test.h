@@ -137,21 +137,26 @@ inline Result<std::unique_ptr<SourceStage>> make_source(std::string_view name, s
   return find_stage(name)->create_source(object);
 }
 
+/// The stream file of an example, checked: it is whole, uses its stage, and every stage of it takes what the one before it gives.
+inline Result<StreamSpec> check_example(const StageSpec& stage, std::string_view example, std::span<const StageSpec* const> table) {
+  MORU_ASSIGN_OR_RETURN(const auto document, ConfigObject::parse(example, std::string(stage.name)));
+  MORU_ASSIGN_OR_RETURN(auto spec, read_stream(document, table));
+  EXPECT_TRUE(std::ranges::any_of(spec.stages, [&](const auto& entry) { return entry.stage == stage.name; }))
+      << "the example does not use its stage";
+  return spec;
+}
+
 /// Runs a stage's example in a folder of its own with 40 images and some readings in data/, a model in slot "line" and an outbox, and
-/// checks that every item went all the way. Changes the working folder.
-inline void run_example(const StageSpec& stage, std::span<const StageSpec* const> table) {
+/// checks that every item went all the way. Changes the working folder. `example`: the same with, say, the address of a test's server.
+inline void run_example(const StageSpec& stage, std::span<const StageSpec* const> table, std::string_view example) {
   SCOPED_TRACE(std::string(stage.name));
   auto folder = TempFolder::create("moru-example");
   ASSERT_TRUE(folder);
   write_idx(folder->path() / "data", 40);
   write_readings(folder->path() / "data");
   std::filesystem::current_path(folder->path());
-  const auto document = ConfigObject::parse(stage.example, std::string(stage.name));
-  ASSERT_TRUE(document) << document.error().message;
-  auto spec = read_stream(*document, table);
+  const auto spec = check_example(stage, example, table);
   ASSERT_TRUE(spec) << spec.error().message;
-  EXPECT_TRUE(std::ranges::any_of(spec->stages, [&](const auto& entry) { return entry.stage == stage.name; }))
-      << "the example does not use its stage";
   auto outbox = Outbox::open(folder->path() / "outbox", spec->name);
   ASSERT_TRUE(outbox) << outbox.error().message;
   auto slot = std::make_shared<ModelSlot>();
@@ -173,6 +178,13 @@ inline void run_example(const StageSpec& stage, std::span<const StageSpec* const
     EXPECT_EQ(row.held, 0U) << row.name;
   }
   std::filesystem::current_path(std::filesystem::temp_directory_path());
+}
+
+/// An example whose stage needs what a machine may not have is checked and not run.
+inline void run_example(const StageSpec& stage, std::span<const StageSpec* const> table) {
+  if (stage.needs.empty()) return run_example(stage, table, stage.example);
+  const auto spec = check_example(stage, stage.example, table);
+  EXPECT_TRUE(spec) << stage.name << ": " << spec.error().message;
 }
 
 }  // namespace moru::edge::testing

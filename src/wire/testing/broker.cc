@@ -42,6 +42,8 @@ void TestBroker::kill() {
   process_->wait_for(10 * kSecond);
 }
 
+void TestBroker::stop() { process_->stop(); }
+
 std::string TestBroker::log() const { return read_file(folder_ / "broker.log").value_or(""); }
 
 }  // namespace moru::wire::testing

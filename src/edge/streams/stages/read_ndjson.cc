@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
-#include "core/json.h"
 #include "edge/streams/file_source.h"
 
 namespace moru::edge {
@@ -12,43 +9,7 @@ class ReadNdjson final : public FileSource {
   explicit ReadNdjson(FileSourceOptions file_options) : FileSource(std::move(file_options), ".ndjson") {}
 
  private:
-  std::string_view parse(std::string_view line, Item& item) override {
-    const auto record = parse_json(line, "line");
-    if (!record || !record->is_object()) return "no JSON object";
-    for (const auto& field : options().fields) {
-      const auto value = record->find(field.name.text());
-      if (value == record->end() || value->is_null()) continue;
-      if (!set(item, field, *value)) return "wrong type";
-    }
-    if (options().time.empty()) return {};
-    const auto value = record->find(options().time);
-    if (value == record->end()) return "no time";
-    const auto time = parse_time(value->is_string() ? value->get<std::string>() : value->dump(), options().time_unit);
-    if (!time) return "no time";
-    item.event_time = *time;
-    return {};
-  }
-
-  static bool set(Item& item, const FieldSpec& field, const Json& value) {
-    switch (field.type) {
-      case FieldType::kText:
-        if (!value.is_string()) return false;
-        item.set(field.name, value.get_ref<const std::string&>());
-        return true;
-      case FieldType::kInt64:
-        if (value.is_boolean()) {
-          item.set(field.name, value.get<bool>() ? 1 : 0);
-          return true;
-        }
-        if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) return false;
-        item.set(field.name, value.get<std::int64_t>());
-        return true;
-      default:
-        if (!value.is_number()) return false;
-        item.set(field.name, value.get<double>());
-        return true;
-    }
-  }
+  std::string_view parse(std::string_view line, Item& item) override { return read_json_record(options(), line, item); }
 };
 
 Result<std::unique_ptr<SourceStage>> create(const ConfigObject& object) {
