@@ -117,6 +117,7 @@ struct Connection::Impl {
   std::size_t send_now(std::string_view bytes) const;
   void take_sealed();
   Result<std::size_t> receive(std::span<char> to) const;
+  std::size_t unseal(std::span<char> to);
   Result<std::size_t> read_sealed(std::span<char> to);
   std::unexpected<Error> gone(std::string_view why) const {
     return fail(ErrorCode::kUnavailable, fmt::format("{}:{}: {}, expected a server that answers", host, port, why));
@@ -217,29 +218,42 @@ Result<bool> Connection::Impl::handshake() {
   if (done == 1) return true;
   if (SSL_get_error(ssl.get(), done) != SSL_ERROR_WANT_READ) {
     const long verified = SSL_get_verify_result(ssl.get());
-    return gone(verified == X509_V_OK ? fmt::format("TLS: {}", tls_error())
-                                      : fmt::format("TLS: the server's certificate: {}", X509_verify_cert_error_string(verified)));
+    return gone(verified == X509_V_OK
+                    ? fmt::format("TLS: {}", tls_error())
+                    : fmt::format("TLS: the server's certificate is not trusted: {}", X509_verify_cert_error_string(verified)));
   }
   if (!received) return fail(received.error());
   return false;
 }
 
+/// All that TLS has to give, or as much as fits: what stays in its memory no poll() would tell of.
+std::size_t Connection::Impl::unseal(std::span<char> to) {
+  std::size_t size = 0;
+  while (size < to.size()) {
+    const int got = SSL_read(ssl.get(), to.data() + size, static_cast<int>(to.size() - size));
+    if (got <= 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  return size;
+}
+
 /// The socket is read only when TLS has nothing more to give: so little lies between the two.
 Result<std::size_t> Connection::Impl::read_sealed(std::span<char> to) {
-  int got = SSL_read(ssl.get(), to.data(), static_cast<int>(to.size()));
-  if (got <= 0) {
+  std::size_t size = unseal(to);
+  if (size == 0) {
     std::array<char, kSealedBytes> sealed;  // NOLINT(cppcoreguidelines-pro-type-member-init): written by recv
     MORU_ASSIGN_OR_RETURN(const std::size_t received, receive(sealed));
     if (received == 0) return std::size_t{0};
     BIO_write(from_wire, sealed.data(), static_cast<int>(received));
-    got = SSL_read(ssl.get(), to.data(), static_cast<int>(to.size()));
+    ERR_clear_error();
+    size = unseal(to);
   }
   take_sealed();
   MORU_RETURN_IF_ERROR(flush());
-  if (got > 0) return static_cast<std::size_t>(got);
-  const int error = SSL_get_error(ssl.get(), got);
+  if (size > 0) return size;
+  const int error = SSL_get_error(ssl.get(), -1);
   if (error == SSL_ERROR_SSL) return gone(fmt::format("TLS: {}", tls_error()));
-  if (error == SSL_ERROR_ZERO_RETURN) return gone("the connection was closed");
+  if ((SSL_get_shutdown(ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0) return gone("the connection was closed");
   return std::size_t{0};
 }
 
@@ -268,6 +282,20 @@ short Connection::events() const {
 }
 
 std::size_t Connection::unwritten() const { return impl_->out.size() - impl_->written; }
+
+void Connection::finish(TimeNs longest) {
+  const TimeNs deadline = system_clock().steady_now() + longest;
+  bool told = false;
+  std::array<char, kSealedBytes> rest;  // NOLINT(cppcoreguidelines-pro-type-member-init): nobody reads it
+  while (impl_->connected) {
+    if (!impl_->flush()) return;
+    if (impl_->out.empty() && !std::exchange(told, true)) ::shutdown(impl_->socket, SHUT_WR);
+    if (!impl_->receive(rest)) return;
+    const TimeNs left = deadline - system_clock().steady_now();
+    pollfd entry{.fd = impl_->socket, .events = events(), .revents = 0};
+    if (left <= 0 || ::poll(&entry, 1, static_cast<int>(left / kMillisecond + 1)) == 0) return;
+  }
+}
 
 Result<bool> Connection::advance() {
   if (!impl_->connected) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/result.h"
 
@@ -49,6 +50,9 @@ class Connection {
   Result<std::size_t> read(std::span<char> to);
   /// Takes all of `bytes`; what the kernel does not take now waits for advance().
   Status write(std::string_view bytes);
+  /// Writes what waits, tells the other side that nothing more comes, and waits until it has closed, too, or so long: closed at once, with
+  /// something of the other side's unread, the kernel would throw away what was written last.
+  void finish(TimeNs longest);
   /// Bytes that wait.
   std::size_t unwritten() const;
 

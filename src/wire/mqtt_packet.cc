@@ -305,12 +305,14 @@ Result<Disconnect> read_disconnect(std::string_view body) {
 
 void write_connect(const Connect& connect, std::string& out) {
   constexpr unsigned kClean = 0x02;
+  constexpr unsigned kWill = 0x04 | 0x08 | 0x20;  // with QoS 1, retained
   constexpr unsigned kPassword = 0x40;
   constexpr unsigned kUser = 0x80;
   std::string body;
   put_text(body, "MQTT");
   body.push_back(static_cast<char>(connect.version));
-  body.push_back(static_cast<char>((connect.clean ? kClean : 0U) | (connect.user ? kUser : 0U) | (connect.password ? kPassword : 0U)));
+  body.push_back(static_cast<char>((connect.clean ? kClean : 0U) | (connect.will ? kWill : 0U) | (connect.user ? kUser : 0U) |
+                                   (connect.password ? kPassword : 0U)));
   put_number(body, connect.keep_alive_s, 2);
   if (connect.version == Version::k5) {
     std::string properties;
@@ -322,6 +324,11 @@ void write_connect(const Connect& connect, std::string& out) {
     body += properties;
   }
   put_text(body, connect.client_id);
+  if (connect.will) {
+    if (connect.version == Version::k5) body.push_back('\0');  // no properties
+    put_text(body, connect.will->topic);
+    put_text(body, connect.will->payload);
+  }
   if (connect.user) put_text(body, *connect.user);
   if (connect.password) put_text(body, *connect.password);
   put_head(out, PacketType::kConnect, 0, body.size());

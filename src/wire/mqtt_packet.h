@@ -95,6 +95,11 @@ Result<Ack> read_ack(Version version, PacketType type, std::string_view body);
 Result<SubAck> read_suback(Version version, std::string_view body);
 Result<Disconnect> read_disconnect(std::string_view body);
 
+/// What the broker publishes (QoS 1, retained) when the client is gone without a good-bye.
+struct Will {
+  std::string topic;
+  std::string payload;  ///< at most kLongestText bytes
+};
 struct Connect {
   Version version = Version::k5;
   std::string client_id = {};
@@ -102,6 +107,7 @@ struct Connect {
   std::uint32_t session_expiry_s = 0;  ///< 5.0; how long the broker keeps the session after the connection
   std::uint16_t keep_alive_s = 60;
   std::uint16_t receive_maximum = 65'535;  ///< 5.0
+  std::optional<Will> will = std::nullopt;
   std::optional<std::string> user = std::nullopt;
   std::optional<std::string> password = std::nullopt;
 };

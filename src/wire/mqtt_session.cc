@@ -19,6 +19,7 @@ constexpr std::size_t kIds = 65'535;     // packet ids, from 1
 constexpr std::uint8_t kRefused = 0x80;  // codes from here on
 /// From the first packet to the broker's last answer.
 constexpr TimeNs kConnectTimeout = 10 * kSecond;
+constexpr TimeNs kGoodByeTimeout = kSecond;
 /// From a ping to its answer.
 constexpr TimeNs kPingTimeout = 10 * kSecond;
 constexpr std::uint16_t kSubscribeId = 1;                // answered before anything else of ours with an id is sent
@@ -121,7 +122,7 @@ Status Session::keep_alive() {
 void Session::disconnect() {
   if (connection_ && accepted_) {
     write_disconnect(out_);
-    if (const auto status = flush(); !status) MORU_LOG(kDebug, "no good-bye to the broker", "reason", status.error().message);
+    if (flush()) connection_->finish(kGoodByeTimeout);
   }
   drop_connection();
 }

@@ -79,7 +79,7 @@ class Session {
   /// Reads what has come, at most one buffer full, and writes what can be written. True: there may be more to read, do not poll.
   /// Errors (kUnavailable): the connection is lost, or the broker will not have this client; its words are in the message.
   Result<bool> handle();
-  /// Says good-bye and closes. The session's state stays.
+  /// Writes what waits, says good-bye and closes; waits for the broker to close, too, at most 1 s. The session's state stays.
   void disconnect();
 
   /// The message is stored: see Deliveries.

@@ -278,6 +278,41 @@ TEST_F(MqttTest, TheSinkWaitsForABrokerThatWasKilledAndLosesNothing) {
   EXPECT_EQ(out->state().stages[1].used, 3000U);
 }
 
+TEST_F(MqttTest, AMessageIsAcknowledgedWhenItsItemIsStoredAndComesAgainWhenItIsNot) {
+  start_broker();
+  const auto folder = TempFolder::create("moru-mqtt-other");
+  auto other = TestBroker::start({.folder = folder->path()});
+  ASSERT_TRUE(other) << other.error().message;
+  const auto stages = fmt::format(
+      "    - {{name: in, stage: read_mqtt, options: {{port: {}, topics: [t/x], client_id: bridge, clean_session: false, "
+      "fields: {{value: double}}}}}}\n"
+      "    - {{name: out, stage: write_mqtt, inputs: [in], options: {{port: {}, topic: u}}}}\n",
+      broker_->port(), other->port());
+  const auto probe = publisher();
+  {
+    const auto bridge = start(stages);
+    EXPECT_TRUE(eventually([&] {
+      publish(*probe, "t/x", R"({"value": 1})");
+      return bridge->state().stages[1].used > 0;  // seen though no other item comes behind it
+    }));
+    EXPECT_TRUE(eventually([&] { return bridge->state().stages[0].unsettled == 0; }));
+    other->kill();
+    EXPECT_TRUE(eventually([&] { return bridge->state().state.find("the broker") != std::string::npos; }));
+    const auto before = bridge->state().items;
+    publish(*probe, "t/x", R"({"value": 2})");
+    EXPECT_TRUE(eventually([&] { return bridge->state().items > before; }));
+    EXPECT_GE(bridge->state().stages[0].unsettled, 1U);
+    bridge->stop();
+    expect_exact(bridge->state());
+    EXPECT_GE(dropped(bridge->state(), 1)["stopped"], 1U);
+  }
+  ASSERT_TRUE(other->restart());
+  const auto bridge = start(stages);
+  EXPECT_TRUE(eventually([&] { return bridge->state().stages[1].used > 0; }));  // the same message again
+  bridge->stop();
+  expect_exact(bridge->state());
+}
+
 TEST_F(MqttTest, AStopDoesNotWaitForABrokerThatIsAway) {
   start_broker();
   broker_->kill();

@@ -69,14 +69,18 @@ class WriteMqtt final : public Stage {
     const auto number = publisher_->publish(topic_text_, payload_, static_cast<std::uint8_t>(options_.qos), options_.retain, stop_);
     if (number) {
       if (!waits) output.used(1);
+      if (waits && look_at_ == kNeverDue) look_at_ = clock_->steady_now() + kLookEvery;
       return {};
     }
     if (waits) item.receipt = forget_last();
     return number.error().code == ErrorCode::kInvalidArgument ? drop(output, "too large") : Status(fail(number.error()));
   }
 
-  TimeNs due() const override { return held_ > 0 ? clock_->steady_now() + kLookEvery : kNeverDue; }
-  void on_due(Output& output) override { collect(output); }
+  TimeNs due() const override { return look_at_; }
+  void on_due(Output& output) override {
+    collect(output);
+    look_at_ = held_ > 0 ? clock_->steady_now() + kLookEvery : kNeverDue;
+  }
   std::uint64_t held() const override { return held_; }
 
   void finish(Output& output) override {
@@ -181,6 +185,7 @@ class WriteMqtt final : public Stage {
   std::string topic_text_;
   std::string payload_;
   std::uint64_t held_ = 0;  // the lane's own count
+  TimeNs look_at_ = kNeverDue;
   std::mutex mutex_;
   std::deque<Waiting> waiting_;  // for answers, by number
   std::uint64_t first_ = 1;      // number of its first
