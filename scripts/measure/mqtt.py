@@ -121,7 +121,7 @@ class Bench:
         command = self.stream(
             "publisher",
             [
-                f"{{name: in, stage: synthetic, options: {{keys: {keys}, items: {items}, rate_hz: {rate_hz}, period_ms: {period}, start_s: {start_s}}}}}",
+                f"{{name: in, stage: synthetic, options: {{keys: {keys}, items: {items}, rate_hz: {rate_hz}, period_ms: {period}, start_s: {start_s}, wave_s: 2}}}}",
                 f"{{name: out, stage: write_mqtt, inputs: [in], options: {{port: {self.port}, topic: 'sensors/{{device}}/temperature', "
                 "fields: [value], in_flight: 10000}}",
             ],

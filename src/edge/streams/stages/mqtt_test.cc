@@ -406,12 +406,17 @@ TEST_F(MqttTest, AHundredThousandTopicsTakeNoMemory) {
 
 TEST_F(MqttTest, ExamplesRunAtABroker) {
   start_broker();
-  const auto with_port = [&](const char* stage) {
+  const auto with_port = [&](const char* stage, std::string_view port) {
     std::string text(find_stage(stage)->example);
-    text.replace(text.find("host: 127.0.0.1"), 15, fmt::format("host: 127.0.0.1, port: {}", broker_->port()));
+    text.replace(text.find("host: 127.0.0.1"), 15, fmt::format("host: 127.0.0.1{}: {}", port, broker_->port()));
     return text;
   };
-  testing::run_example(*find_stage("write_mqtt"), all_stages(), with_port("write_mqtt"));
+  testing::run_example(*find_stage("write_mqtt"), all_stages(), with_port("write_mqtt", ", port"));
+  const auto probe = publisher();
+  const std::jthread device([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) publish(*probe, "sensors/oven/temperature", R"({"value": 180.5})");
+  });
+  testing::run_example(*find_stage("read_mqtt"), all_stages(), with_port("read_mqtt", "\n        port"));
 }
 
 }  // namespace
