@@ -87,7 +87,11 @@ std::string Publisher::trouble() const {
 }
 
 void Publisher::fail_and_pause(const std::string& why, std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
-  if (trouble_.empty() || back_off_ == 0) MORU_LOG(kWarn, "no connection to the broker", "reason", why);
+  // A connection that held for a while earns a quick first attempt and a line in the log; one that breaks at once does not.
+  const bool held = connected_at_ != 0 && system_clock().steady_now() - connected_at_ > kLongestBackOff;
+  if (held) back_off_ = 0;
+  if (back_off_ == 0) MORU_LOG(kWarn, "no connection to the broker", "reason", why);
+  connected_at_ = 0;
   trouble_ = why;
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
   // Between half and all of it, so that a thousand clients do not come back in step.
@@ -127,10 +131,9 @@ void Publisher::run(const std::stop_token& stop) {
       fail_and_pause(more.error().message, lock, stop);
       continue;
     }
-    if (session_->connected() && !trouble_.empty()) {
-      if (back_off_ != 0) MORU_LOG(kInfo, "connected to the broker again", "broker", session_->broker());
+    if (session_->connected() && connected_at_ == 0) {
+      connected_at_ = system_clock().steady_now();
       trouble_.clear();
-      back_off_ = 0;
     }
     changed_.notify_all();
     if (!*more && session_->deadline() > system_clock().steady_now()) wait_for_work(lock);

@@ -57,9 +57,10 @@ class Publisher final : private SessionListener {
   std::condition_variable_any changed_;
   std::unique_ptr<Session> session_;
   std::string trouble_;
-  TimeNs back_off_ = 0;
-  bool polling_ = false;  // the thread is, or is about to be, in poll()
-  std::jthread thread_;   // last: it uses all the others
+  TimeNs back_off_ = 0;      // of the last attempt
+  TimeNs connected_at_ = 0;  // monotonic; 0: not connected
+  bool polling_ = false;     // the thread is, or is about to be, in poll()
+  std::jthread thread_;      // last: it uses all the others
 };
 
 }  // namespace moru::wire::mqtt
