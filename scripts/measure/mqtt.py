@@ -293,7 +293,8 @@ def measure(bench, system, rate_hz):
             wait_for(f"{system.name}: {DEVICES} means", lambda: len(got.read_text().splitlines()) >= DEVICES)
             used = cpu_s(process) - before
             memory = pss_mb(process)
-    means = read_means(got, system).get(start // WINDOW_S, {})
+            # Now: Telegraf publishes the window that is open when it is stopped.
+            means = read_means(got, system).get(start // WINDOW_S, {})
     if len(means) != DEVICES:
         fail(f"{system.name}: found means of {len(means)} devices for the window at {start}, expected {DEVICES}")
     return Figures(system.name, messages, used / messages * 1e6, memory, means)
