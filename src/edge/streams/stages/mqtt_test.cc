@@ -199,7 +199,8 @@ TEST_F(MqttTest, PayloadsAreNumbersTextsAndBytes) {
     in->stop();
     return read_file(out()).value_or("");
   };
-  EXPECT_THAT(run("topics: [t/+], format: number, fields: {value: double degC}", " 23.5\n"), HasSubstr(R"("value":23.5,)"));
+  EXPECT_THAT(run("topics: [t/+], format: number, fields: {value: double degC}, acknowledge: received, gather_ms: 2", " 23.5\n"),
+              HasSubstr(R"("value":23.5,)"));
   EXPECT_THAT(run("topics: ['#'], format: text, fields: {says: text}, topic_field: topic", "hi"),
               HasSubstr(R"("topic":"t/a","says":"hi")"));
   const auto source = testing::make_source("read_mqtt", "{topics: [t], format: bytes, field: image}");
@@ -311,6 +312,30 @@ TEST_F(MqttTest, AMessageIsAcknowledgedWhenItsItemIsStoredAndComesAgainWhenItIsN
   EXPECT_TRUE(eventually([&] { return bridge->state().stages[1].used > 0; }));  // the same message again
   bridge->stop();
   expect_exact(bridge->state());
+}
+
+TEST_F(MqttTest, WhatCouldNotBeStoredIsAskedForAgainUntilItIs) {
+  start_broker();
+  const std::string options = "topics: [t/x], client_id: reader, clean_session: false, fields: {value: double}";
+  const auto probe = publisher();
+  {
+    const auto in =
+        start(fmt::format("    - {{name: in, stage: read_mqtt, options: {{port: {}, {}}}}}\n"
+                          "    - {{name: out, stage: write_json, inputs: [in], options: {{path: /dev/full}}}}\n",
+                          broker_->port(), options));
+    EXPECT_TRUE(eventually([&] {
+      if (in->state().items == 0) publish(*probe, "t/x", R"({"value": 7})");
+      return in->state().last_error.find("lost on their way") != std::string::npos;
+    }));
+    const auto before = in->state().items;
+    EXPECT_TRUE(eventually([&] { return in->state().items > before; }));  // it has come again
+    in->stop();
+    for (const auto& link : in->state().ledger) EXPECT_TRUE(link.balanced()) << link.link;
+  }
+  const auto in = reader(options);
+  EXPECT_TRUE(eventually([&] { return values().contains(7); }));
+  in->stop();
+  expect_exact(in->state());
 }
 
 TEST_F(MqttTest, AStopDoesNotWaitForABrokerThatIsAway) {
