@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,12 +18,6 @@ constexpr int kMaxDepth = 64;  // as parse_json has it
 /// What nlohmann's parser tells, token by token; false from any of them ends it.
 class FieldSetter {
  public:
-  using number_integer_t = Json::number_integer_t;
-  using number_unsigned_t = Json::number_unsigned_t;
-  using number_float_t = Json::number_float_t;
-  using string_t = Json::string_t;
-  using binary_t = Json::binary_t;
-
   FieldSetter(const RecordOptions& options, Item& item) : options_(options), item_(item) {}
   std::string_view reason(bool parsed) const {
     if (!parsed || !is_object_) return "no JSON object";
@@ -31,7 +26,7 @@ class FieldSetter {
   }
   std::optional<TimeNs> time() const { return time_; }
 
-  bool key(string_t& name) {
+  bool key(std::string& name) {
     if (depth_ != 1) return true;
     field_ = nullptr;
     for (const FieldSpec& field : options_.fields) {
@@ -45,11 +40,11 @@ class FieldSetter {
     if (wanted()) take(field_->type == FieldType::kInt64, [&] { item_.set(field_->name, value ? 1 : 0); });
     return no_time();
   }
-  bool number_integer(number_integer_t value) {
+  bool number_integer(std::int64_t value) {
     if (wanted()) set_integer(value);
     return set_time([&] { return fmt::format_int(value).str(); });
   }
-  bool number_unsigned(number_unsigned_t value) {
+  bool number_unsigned(std::uint64_t value) {
     if (wanted() && value > INT64_MAX && field_->type == FieldType::kDouble) {
       item_.set(field_->name, static_cast<double>(value));
     } else if (wanted()) {
@@ -57,15 +52,15 @@ class FieldSetter {
     }
     return set_time([&] { return fmt::format_int(value).str(); });
   }
-  bool number_float(number_float_t value, const string_t& text) {
+  bool number_float(double value, const std::string& text) {
     if (wanted()) take(field_->type == FieldType::kDouble, [&] { item_.set(field_->name, value); });
-    return set_time([&]() -> const string_t& { return text; });
+    return set_time([&] { return std::string_view(text); });
   }
-  bool string(string_t& text) {
+  bool string(std::string& text) {
     if (wanted()) take(field_->type == FieldType::kText, [&] { item_.set(field_->name, std::string_view(text)); });
-    return set_time([&]() -> const string_t& { return text; });
+    return set_time([&] { return std::string_view(text); });
   }
-  bool binary(binary_t&) { return false; }  // not in JSON
+  bool binary(Json::binary_t&) { return false; }  // not in JSON
   bool start_object(std::size_t) { return begin(true); }
   bool end_object() { return end(); }
   bool start_array(std::size_t) { return begin(false); }
