@@ -207,13 +207,12 @@ class ReadMqtt final : public SourceStage, private wire::mqtt::SessionListener {
   }
 
   void take_settled() {
-    std::vector<std::pair<std::uint64_t, Outcome>> settled;
     {
       const std::lock_guard lock(mutex_);
       if (settled_.empty()) return;
-      settled.swap(settled_);
+      taken_.swap(settled_);
     }
-    for (const auto& [sequence, outcome] : settled) {
+    for (const auto& [sequence, outcome] : taken_) {
       const auto at = std::ranges::lower_bound(on_the_way_, sequence, {}, &Emitted::sequence);
       if (at == on_the_way_.end() || at->sequence != sequence) continue;  // of QoS 0
       at->settled = true;
@@ -226,6 +225,7 @@ class ReadMqtt final : public SourceStage, private wire::mqtt::SessionListener {
       }
       while (!on_the_way_.empty() && on_the_way_.front().settled) on_the_way_.pop_front();
     }
+    taken_.clear();
   }
 
   const ReadMqttOptions options_;
@@ -243,6 +243,7 @@ class ReadMqtt final : public SourceStage, private wire::mqtt::SessionListener {
   bool told_stalled_ = false;
   std::vector<std::string_view> told_;
   std::deque<Emitted> on_the_way_;
+  std::vector<std::pair<std::uint64_t, Outcome>> taken_;  // of settled_
   std::uint64_t emitted_ = 0;
   std::atomic<std::uint64_t> end_;
 
