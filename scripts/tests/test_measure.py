@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import pathlib
 import tempfile
 import unittest
 
 import fake_tree  # noqa: F401  puts scripts/ on the path
 from measure.layers import Apart, Layers, margin
+from measure.mqtt import Moru, NodeRed, Telegraf, equal, read_means
 from measure.page import replace_section
 from measure.peers import same_choice
 
@@ -73,6 +75,26 @@ class Figures(unittest.TestCase):
             self.assertIn("\nnew\n\n<!-- end: scripts/measure_models ops -->\nz\na\n<!-- begin: scripts/measure_models peers -->\nold\n", new)
             with self.assertRaises(SystemExit):
                 replace_section(page, "measure_models layers", [])
+
+
+class MeansOfMqtt(unittest.TestCase):
+    def means(self, system, payload):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "got"
+            file.write_text(json.dumps({"seq": 1, "device": "d", "payload": json.dumps(payload)}) + "\n")
+            return read_means(file, system)
+
+    def test_all_three_name_the_same_window(self):
+        own = self.means(Moru, {"window_start": 1_700_000_010 * 10**9, "mean": 20.5})
+        self.assertEqual(own, {170_000_001: {"d": 20.5}})
+        self.assertEqual(self.means(NodeRed, {"window": 170_000_001, "mean": 20.5}), own)
+        # Telegraf's time is that at which the window was closed.
+        self.assertEqual(self.means(Telegraf, {"timestamp": 1_700_000_020, "fields": {"value_mean": 20.5}}), own)
+
+    def test_means_are_equal_when_they_differ_by_rounding_only(self):
+        self.assertTrue(equal({"d": 20.0}, {"d": 20.0 * (1 + 1e-12)}))
+        self.assertFalse(equal({"d": 20.0}, {"d": 20.001}))
+        self.assertFalse(equal({"d": 20.0}, {}))
 
 
 if __name__ == "__main__":

@@ -1,202 +1,143 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one file that knows libmosquitto. One thread owns the connection: it connects, runs the library's loop and waits
-// between attempts. Publishing from other threads only queues in the library and wakes that thread.
+// One thread owns the session: it connects, waits for the socket, and waits between attempts. Publishing from other threads, and from
+// callbacks, only queues and wakes that thread.
 #include "wire/mqtt.h"
 
 #include <fmt/format.h>
-#include <mosquitto.h>
 #include <poll.h>
-#include <unistd.h>
+#include <pthread.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
-#include <cerrno>
-#include <chrono>
 #include <condition_variable>
-#include <csignal>
-#include <cstring>
 #include <mutex>
-#include <string>
+#include <optional>
+#include <stop_token>
+#include <system_error>
 #include <thread>
-#include <vector>
+#include <utility>
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "core/random.h"
+#include "wire/mqtt_session.h"
+#include "wire/wake.h"
 
 namespace moru::wire {
 namespace {
 
-constexpr int kKeepAliveSeconds = 10;
+constexpr std::uint16_t kKeepAliveSeconds = 10;
 constexpr TimeNs kFirstBackOff = 100 * kMillisecond;
 constexpr TimeNs kLongestBackOff = 5 * kSecond;
-/// From the first packet to the broker's answer.
-constexpr TimeNs kConnectTimeout = 10 * kSecond;
-/// What a clean good-bye may take.
-constexpr TimeNs kGoodByeTimeout = 2 * kSecond;
-constexpr int kIdleLoopMs = 500;
-constexpr int kConnectingLoopMs = 20;
-
-struct Destroy {
-  void operator()(mosquitto* handle) const { mosquitto_destroy(handle); }
-};
-
-/// OpenSSL's default would ask on the terminal.
-int no_pass_phrase(char*, int, int, void*) { return 0; }
-
-Status check_readable(const Path& path, std::string_view what) {
-  if (::access(path.c_str(), R_OK) == 0) return {};
-  return fail(errno_error(fmt::format("MQTT: read {}", what), path));
-}
-
-/// The library goes on with a TLS handshake for ever on a socket that was refused or closed meanwhile; the kernel knows.
-bool is_dead(int socket) {
-  pollfd entry{.fd = socket, .events = POLLRDHUP, .revents = 0};
-  return socket >= 0 && ::poll(&entry, 1, 0) > 0;
-}
-
-std::string describe(int code) {
-  if (code == MOSQ_ERR_ERRNO) return std::strerror(errno);
-  if (code == MOSQ_ERR_TLS) return "TLS failed: the other side's certificate is not trusted, or it does not trust this one's";
-  return mosquitto_strerror(code);
-}
+constexpr TimeNs kLongestWait = kSecond;
+/// What one may hand on before the broker has answered: a client that asks for more is broken, or its broker is.
+constexpr std::size_t kMostUnanswered = 10'000;
+/// Messages for a node are small; a release is fetched over HTTPS.
+constexpr std::size_t kLargestPacket = std::size_t{16} << 20U;
 
 }  // namespace
 
-struct MqttClient::Impl {
+struct MqttClient::Impl final : mqtt::SessionListener {
+  struct Outgoing {
+    std::string topic;
+    std::string payload;
+    std::uint8_t qos = 0;
+    bool retain = false;
+  };
   MqttOptions options;
-  std::unique_ptr<mosquitto, Destroy> handle;
-  std::thread thread;
+  std::optional<mqtt::Session> session;  // the thread's own
+  Wake wake;
   std::atomic<bool> connected{false};
-  std::atomic<bool> stopping{false};
+  std::atomic<std::size_t> unanswered{0};
   std::mutex mutex;
-  std::condition_variable wake;
-  std::string refusal;   // the broker's reason, from the connect callback; only the client's thread uses it
-  int unsubscribed = 0;  // the UNSUBSCRIBE that was answered last; only the client's thread uses it
+  std::condition_variable_any changed;
+  std::vector<Outgoing> queue;
+  std::jthread thread;  // last: it uses all the others
 
   Status configure();
-  void run();
-  void session();
-  void say_good_bye();
-  void pause(TimeNs duration);
-  void lost(std::string_view reason);
-  void on_connect(int code);
+  void on_message(const mqtt::Message& message) override;
+  void run(const std::stop_token& stop);
+  std::string hold_connection(const std::stop_token& stop);
+  void publish_queue();
+  void wait_for_work() const;
 };
 
 Status MqttClient::Impl::configure() {
-  MORU_RETURN_IF_ERROR(check_readable(options.ca_file, "CA certificate"));
-  MORU_RETURN_IF_ERROR(check_readable(options.certificate_file, "certificate"));
-  MORU_RETURN_IF_ERROR(check_readable(options.key_file, "key"));
-  static const int library = mosquitto_lib_init();
-  handle.reset(mosquitto_new(options.client_id.c_str(), /*clean_session=*/true, this));
-  if (library != MOSQ_ERR_SUCCESS || handle == nullptr) {
+  if (options.client_id.empty() || options.client_id.size() > 64)
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("MQTT: client id '{}' was not taken, expected 1 to 64 plain characters", options.client_id));
-  }
-  int code = mosquitto_int_option(handle.get(), MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
-  if (code == MOSQ_ERR_SUCCESS) code = mosquitto_int_option(handle.get(), MOSQ_OPT_TCP_NODELAY, 1);
-  if (code == MOSQ_ERR_SUCCESS) code = mosquitto_threaded_set(handle.get(), true);
-  if (code == MOSQ_ERR_SUCCESS) {
-    code = mosquitto_tls_set(handle.get(), options.ca_file.c_str(), nullptr, options.certificate_file.c_str(), options.key_file.c_str(),
-                             no_pass_phrase);
-  }
-  constexpr int kVerifyPeer = 1;
-  if (code == MOSQ_ERR_SUCCESS) code = mosquitto_tls_opts_set(handle.get(), kVerifyPeer, "tlsv1.2", nullptr);
-  if (code == MOSQ_ERR_SUCCESS && !options.will_topic.empty()) {
-    code = mosquitto_will_set(handle.get(), options.will_topic.c_str(), static_cast<int>(options.will_payload.size()),
-                              options.will_payload.data(), 1, true);
-  }
-  if (code != MOSQ_ERR_SUCCESS)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("MQTT: options were not taken: {}", mosquitto_strerror(code)));
-  mosquitto_connect_callback_set(handle.get(), [](mosquitto*, void* self, int reason) { static_cast<Impl*>(self)->on_connect(reason); });
-  mosquitto_unsubscribe_callback_set(handle.get(), [](mosquitto*, void* self, int id) { static_cast<Impl*>(self)->unsubscribed = id; });
-  mosquitto_message_callback_set(handle.get(), [](mosquitto*, void* self, const mosquitto_message* message) {
-    const auto& handler = static_cast<Impl*>(self)->options.on_message;
-    if (handler) handler(message->topic, {static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen)});
-  });
+  mqtt::SessionOptions wanted;
+  wanted.host = options.host;
+  wanted.port = options.port;
+  wanted.tls = {.on = true, .ca_file = options.ca_file, .certificate_file = options.certificate_file, .key_file = options.key_file};
+  wanted.connect.version = mqtt::Version::k311;
+  wanted.connect.client_id = options.client_id;
+  wanted.connect.keep_alive_s = kKeepAliveSeconds;
+  if (!options.will_topic.empty()) wanted.connect.will = {.topic = options.will_topic, .payload = options.will_payload};
+  for (const auto& filter : options.subscriptions) wanted.subscriptions.push_back({.filter = filter, .qos = 1});
+  wanted.largest_packet = kLargestPacket;
+  MORU_ASSIGN_OR_RETURN(auto made, mqtt::Session::make(std::move(wanted), system_clock(), *this));
+  session.emplace(std::move(made));
   return {};
 }
 
-void MqttClient::Impl::on_connect(int code) {
-  if (code != 0) {
-    refusal = fmt::format("the broker refused: {}", mosquitto_connack_string(code));
-    return;
-  }
-  for (const std::string& topic : options.subscriptions) {
-    const int subscribed = mosquitto_subscribe(handle.get(), nullptr, topic.c_str(), 1);
-    if (subscribed != MOSQ_ERR_SUCCESS) MORU_LOG(kWarn, "subscription failed", "topic", topic, "reason", mosquitto_strerror(subscribed));
-  }
-  connected = true;
-  if (options.on_connection) options.on_connection(true, "connected");
+void MqttClient::Impl::on_message(const mqtt::Message& message) {
+  if (options.on_message) options.on_message(message.topic, message.payload);
+  if (message.delivery != 0) session->acknowledge(message.delivery);
 }
 
-void MqttClient::Impl::lost(std::string_view reason) {
-  connected = false;
-  if (options.on_connection) options.on_connection(false, reason);
+void MqttClient::Impl::publish_queue() {
+  std::vector<Outgoing> taken;
+  {
+    const std::lock_guard lock(mutex);
+    taken.swap(queue);
+  }
+  for (const auto& message : taken) session->publish(message.topic, message.payload, message.qos, message.retain);
 }
 
-void MqttClient::Impl::pause(TimeNs duration) {
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, std::chrono::nanoseconds(duration), [this] { return stopping.load(); });
+void MqttClient::Impl::wait_for_work() const {
+  const TimeNs left = std::clamp<TimeNs>(session->deadline() - system_clock().steady_now(), 0, kLongestWait);
+  std::array<pollfd, 2> entries = {{{.fd = session->fd(), .events = session->events(), .revents = 0},  //
+                                    {.fd = wake.fd(), .events = POLLIN, .revents = 0}}};
+  ::poll(entries.data(), entries.size(), static_cast<int>(left / kMillisecond + 1));
+  if (entries[1].revents != 0) wake.drain();
 }
 
-/// One connection from its first packet to its end; returns when it is over or the client is stopping.
-void MqttClient::Impl::session() {
-  refusal.clear();
-  // Closes what is left of an earlier connection.
-  int code = mosquitto_connect_async(handle.get(), options.host.c_str(), options.port, kKeepAliveSeconds);
-  const TimeNs deadline = system_clock().steady_now() + kConnectTimeout;
-  while (code == MOSQ_ERR_SUCCESS && !stopping) {
-    code = mosquitto_loop(handle.get(), connected ? kIdleLoopMs : kConnectingLoopMs, 1);
-    if (connected || code != MOSQ_ERR_SUCCESS) continue;
-    if (system_clock().steady_now() > deadline) return lost("no answer within 10 s");
-    if (is_dead(mosquitto_socket(handle.get()))) {
-      // Once more: the reason may lie unread in the socket.
-      code = mosquitto_loop(handle.get(), 0, 1);
-      if (code == MOSQ_ERR_SUCCESS) return lost(refusal.empty() ? "nobody answers there, or the connection was closed" : refusal);
-    }
+/// One connection from its first packet to its end; says why it ended.
+std::string MqttClient::Impl::hold_connection(const std::stop_token& stop) {
+  if (const auto begun = session->connect(); !begun) return begun.error().message;
+  while (!stop.stop_requested()) {
+    publish_queue();
+    const auto more = session->handle();
+    if (!more) return more.error().message;
+    unanswered = session->unanswered();
+    if (session->connected() && !connected.exchange(true) && options.on_connection) options.on_connection(true, "connected");
+    if (!*more) wait_for_work();
   }
-  if (code != MOSQ_ERR_SUCCESS) lost(refusal.empty() ? describe(code) : refusal);
+  return {};
 }
 
-/// Lets what is queued out, then a DISCONNECT, so that the broker does not publish the will. The library closes the socket behind the
-/// DISCONNECT; were anything unread in it, the kernel would reset the connection, and the broker might not see the DISCONNECT. So the
-/// subscriptions end first: the broker answers in order, and behind its last answer comes no acknowledgement and no message.
-void MqttClient::Impl::say_good_bye() {
-  const TimeNs deadline = system_clock().steady_now() + kGoodByeTimeout;
-  std::vector<std::string> topics = options.subscriptions;
-  if (topics.empty()) topics.push_back(options.client_id);  // any topic is answered
-  int last = 0;
-  for (const std::string& topic : topics) {
-    if (mosquitto_unsubscribe(handle.get(), &last, topic.c_str()) != MOSQ_ERR_SUCCESS) return;
-  }
-  while (unsubscribed != last && system_clock().steady_now() < deadline) {
-    if (mosquitto_loop(handle.get(), kConnectingLoopMs, 1) != MOSQ_ERR_SUCCESS) return;
-  }
-  if (mosquitto_disconnect(handle.get()) != MOSQ_ERR_SUCCESS) return;
-  while (mosquitto_socket(handle.get()) >= 0 && system_clock().steady_now() < deadline) {
-    if (mosquitto_loop(handle.get(), kConnectingLoopMs, 1) != MOSQ_ERR_SUCCESS) break;
-  }
-}
-
-void MqttClient::Impl::run() {
-  // OpenSSL writes without MSG_NOSIGNAL: a broker that went away is an error here, never the end of the process.
-  sigset_t pipe{};
-  sigaddset(&pipe, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+void MqttClient::Impl::run(const std::stop_token& stop) {
+  ::pthread_setname_np(::pthread_self(), "mqtt");
   Rng rng(static_cast<std::uint64_t>(system_clock().wall_now()) ^ (static_cast<std::uint64_t>(::getpid()) << 32U));
   TimeNs back_off = kFirstBackOff;
-  while (!stopping) {
+  while (!stop.stop_requested()) {
     const TimeNs began = system_clock().steady_now();
-    session();
-    if (stopping) break;
+    const std::string reason = hold_connection(stop);
+    if (stop.stop_requested()) break;
+    connected = false;
+    if (options.on_connection) options.on_connection(false, reason);
     // A connection that held for a while earns a quick first attempt; one that breaks at once does not.
     if (system_clock().steady_now() - began > kLongestBackOff) back_off = kFirstBackOff;
     // Between half and all of the back-off, so that a thousand nodes do not come back in step.
-    pause(static_cast<TimeNs>(static_cast<double>(back_off) * (0.5 + rng.uniform() / 2)));
+    const auto pause = static_cast<TimeNs>(static_cast<double>(back_off) * (0.5 + rng.uniform() / 2));
     back_off = std::min(back_off * 2, kLongestBackOff);
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, stop, std::chrono::nanoseconds(pause), [] { return false; });
   }
-  if (connected) say_good_bye();
   connected = false;
+  publish_queue();  // what was handed on goes out before the good-bye, so that the broker does not publish the will
+  session->disconnect();
 }
 
 MqttClient::MqttClient() : impl_(std::make_unique<Impl>()) {}
@@ -205,31 +146,36 @@ Result<std::unique_ptr<MqttClient>> MqttClient::start(MqttOptions options) {
   std::unique_ptr<MqttClient> client(new MqttClient());
   client->impl_->options = std::move(options);
   MORU_RETURN_IF_ERROR(client->impl_->configure());
-  client->impl_->thread = std::thread([impl = client->impl_.get()] { impl->run(); });
+  try {
+    client->impl_->thread = std::jthread([impl = client->impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+  } catch (const std::system_error& error) {
+    return fail(ErrorCode::kResourceExhausted, fmt::format("MQTT: thread: {}, expected one more thread to be had", error.what()));
+  }
   return client;
 }
 
 MqttClient::~MqttClient() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->stopping = true;
-  }
-  impl_->wake.notify_all();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->thread.request_stop();
+  impl_->wake.ring();
 }
 
 bool MqttClient::connected() const { return impl_->connected; }
 
 Status MqttClient::publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
-  if (!impl_->connected)
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("MQTT: not connected to {}:{}, expected a connection", impl_->options.host, impl_->options.port));
-  const int code =
-      mosquitto_publish(impl_->handle.get(), nullptr, topic.c_str(), static_cast<int>(payload.size()), payload.data(), qos, retain);
-  if (code == MOSQ_ERR_SUCCESS) return {};
-  const bool lost = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST;
-  return fail(lost ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
-              fmt::format("MQTT: publish to '{}': {}", topic, mosquitto_strerror(code)));
+  const auto where = [&] { return fmt::format("{}:{}", impl_->options.host, impl_->options.port); };
+  if (!impl_->connected) return fail(ErrorCode::kUnavailable, fmt::format("MQTT: not connected to {}, expected a connection", where()));
+  if (!mqtt::is_topic(topic) || qos < 0 || qos > 1) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("MQTT: publish to '{}' with QoS {}: expected a topic without wildcards and QoS 0 or 1", topic, qos));
+  }
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->queue.size() + impl_->unanswered >= kMostUnanswered)
+      return fail(ErrorCode::kUnavailable, fmt::format("MQTT: {} messages wait for {}, expected less", kMostUnanswered, where()));
+    impl_->queue.push_back({.topic = topic, .payload = std::string(payload), .qos = static_cast<std::uint8_t>(qos), .retain = retain});
+  }
+  impl_->wake.ring();
+  return {};
 }
 
 }  // namespace moru::wire

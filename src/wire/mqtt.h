@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An MQTT client with mutual TLS that reconnects by itself. The one file that knows libmosquitto is mqtt.cc.
+// The MQTT client of hub and nodes: mutual TLS, version 3.1.1, reconnects by itself.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "core/json.h"
 #include "core/text.h"
 
 namespace moru::edge {
@@ -73,27 +72,6 @@ bool set_text(Item& item, const FieldSpec& field, const std::string& text) {
   const auto read = std::from_chars(text.data(), end, value);
   item.set(field.name, value);
   return read.ec == std::errc() && read.ptr == end;
-}
-
-bool set_json(Item& item, const FieldSpec& field, const Json& value) {
-  switch (field.type) {
-    case FieldType::kText:
-      if (!value.is_string()) return false;
-      item.set(field.name, value.get_ref<const std::string&>());
-      return true;
-    case FieldType::kInt64:
-      if (value.is_boolean()) {
-        item.set(field.name, value.get<bool>() ? 1 : 0);
-        return true;
-      }
-      if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) return false;
-      item.set(field.name, value.get<std::int64_t>());
-      return true;
-    default:
-      if (!value.is_number()) return false;
-      item.set(field.name, value.get<double>());
-      return true;
-  }
 }
 
 }  // namespace
@@ -181,27 +159,6 @@ bool CsvRecords::split_line(std::string_view line) {
   }
   values_.resize(count);
   return true;
-}
-
-std::string_view read_json_record(const RecordOptions& options, std::string_view text, Item& item) {
-  const auto record = parse_json(text, "line");
-  return record ? read_json_record(options, *record, item) : "no JSON object";
-}
-
-std::string_view read_json_record(const RecordOptions& options, const Json& record, Item& item) {
-  if (!record.is_object()) return "no JSON object";
-  for (const auto& field : options.fields) {
-    const auto value = record.find(field.name.text());
-    if (value == record.end() || value->is_null()) continue;
-    if (!set_json(item, field, *value)) return "wrong type";
-  }
-  if (options.time.empty()) return {};
-  const auto value = record.find(options.time);
-  if (value == record.end()) return "no time";
-  const auto time = parse_time(value->is_string() ? value->get<std::string>() : value->dump(), options.time_unit);
-  if (!time) return "no time";
-  item.event_time = *time;
-  return {};
 }
 
 std::string_view read_number_record(const RecordOptions& options, std::string_view text, Item& item) {

@@ -54,7 +54,6 @@ class CsvRecords {
 
 /// "no JSON object", "wrong type", "no time". A key that is missing or null leaves its field out.
 std::string_view read_json_record(const RecordOptions& options, std::string_view text, Item& item);
-std::string_view read_json_record(const RecordOptions& options, const Json& record, Item& item);
 
 /// A text that is one number, for the first field; blanks around it do not count. "not a number".
 std::string_view read_number_record(const RecordOptions& options, std::string_view text, Item& item);

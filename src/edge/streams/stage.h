@@ -168,7 +168,9 @@ class SourceStage {
   virtual void drain_at(std::uint64_t items) = 0;
   /// Items whose time had come and that were never emitted, because they could not be handed on. From any thread.
   virtual std::uint64_t missed() const { return 0; }
-  /// Where StageSpec::acknowledges is set: the item of that sequence number (each once) has met its end, and its sender is to be
+  /// Where StageSpec::acknowledges is set: whether it does so with the options that it has.
+  virtual bool acknowledges() const { return true; }
+  /// The same: the item of that sequence number (each once) has met its end, and its sender is to be
   /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor emit.
   virtual void settle(std::uint64_t sequence, Outcome outcome) {
     static_cast<void>(sequence);

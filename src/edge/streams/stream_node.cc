@@ -40,7 +40,7 @@ Status StreamNode::create(std::span<const Schema> inputs) {
     MORU_ASSIGN_OR_RETURN(source_, entry_.spec->create_source(entry_.options));
     MORU_ASSIGN_OR_RETURN(auto schema, source_->bind());
     schemas_ = {std::move(schema)};
-    if (entry_.spec->acknowledges) {
+    if (entry_.spec->acknowledges && source_->acknowledges()) {
       receipts_ = std::make_shared<ReceiptBook>(
           [source = source_.get()](std::uint64_t sequence, Outcome outcome) { source->settle(sequence, outcome); });
     }

@@ -11,11 +11,15 @@ namespace moru::wire::testing {
 Result<TestBroker> TestBroker::start(const BrokerOptions& options) {
   MORU_ASSIGN_OR_RETURN(const int port, free_port());
   TestBroker broker(options.folder, port);
-  std::string config = fmt::format(
-      "listener {} 127.0.0.1\n"
-      "cafile {}\ncertfile {}\nkeyfile {}\n"
-      "require_certificate true\nuse_identity_as_username true\nset_tcp_nodelay true\npersistence false\n",
-      port, options.ca_file.string(), options.certificate_file.string(), options.key_file.string());
+  std::string config = fmt::format("listener {} 127.0.0.1\nset_tcp_nodelay true\npersistence {}\n", port, options.persistence);
+  if (options.persistence) config += fmt::format("persistence_location {}/\n", options.folder.string());
+  if (options.ca_file.empty()) {
+    config += "allow_anonymous true\n";
+  } else {
+    config += fmt::format("cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
+                          options.ca_file.string(), options.certificate_file.string(), options.key_file.string());
+  }
+  config += options.more;
   if (::geteuid() == 0) config += "user root\n";
   MORU_RETURN_IF_ERROR(write_file_atomic(options.folder / "broker.conf", config));
   MORU_RETURN_IF_ERROR(broker.restart());
@@ -37,6 +41,8 @@ void TestBroker::kill() {
   process_->send_signal(SIGKILL);
   process_->wait_for(10 * kSecond);
 }
+
+void TestBroker::stop() { process_->stop(); }
 
 std::string TestBroker::log() const { return read_file(folder_ / "broker.log").value_or(""); }
 

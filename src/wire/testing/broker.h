@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mosquitto of a test's own, with mutual TLS, on a free port of the loopback. Dies with the object.
+// A mosquitto of a test's own, on a free port of the loopback, with mutual TLS or without. Dies with the object.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,12 @@
 namespace moru::wire::testing {
 
 struct BrokerOptions {
-  Path folder;  ///< for its configuration and log
-  Path ca_file;
-  Path certificate_file;
-  Path key_file;
+  Path folder = {};   ///< for its configuration and log
+  Path ca_file = {};  ///< empty: no TLS, and everyone may connect
+  Path certificate_file = {};
+  Path key_file = {};
+  bool persistence = false;  ///< sessions and messages outlive the broker, in `folder`
+  std::string more = {};     ///< lines of its configuration
 };
 
 class TestBroker {
@@ -23,6 +25,8 @@ class TestBroker {
   int port() const { return port_; }
   /// As a power cut would: SIGKILL.
   void kill();
+  /// As it should be: it writes down what it keeps.
+  void stop();
   /// Again on the same port.
   Status restart();
   std::string log() const;

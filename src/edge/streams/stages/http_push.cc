@@ -174,32 +174,28 @@ class HttpPush final : public SourceStage {
   /// Nothing, or what is wrong.
   std::optional<HttpResponse> read(const HttpRequest& request, std::vector<Item>& items) {
     const std::string_view body = request.body;
-    if (request.content_type.find("ndjson") == std::string::npos) {
-      const auto json = parse_json(body, "body");
-      if (!json) return refuse("no JSON object", body, json.error().message);
-      if (!json->is_array()) return add(*json, items);
-      for (const auto& one : *json) {
-        if (auto mistake = add(one, items)) return mistake;
+    if (request.content_type.find("ndjson") != std::string::npos) {
+      for (const auto line : split(body, '\n')) {
+        if (trim(line).empty()) continue;
+        if (auto mistake = add(line, items)) return mistake;
       }
       return std::nullopt;
     }
-    for (const auto line : split(body, '\n')) {
-      if (trim(line).empty()) continue;
-      const auto json = parse_json(line, fmt::format("item {}", items.size() + 1));
-      if (!json) return refuse("no JSON object", line, json.error().message);
-      if (auto mistake = add(*json, items)) return mistake;
+    if (!trim(body).starts_with('[')) return add(body, items);
+    const auto list = parse_json(body, "body");
+    if (!list) return refuse("no JSON object", body, list.error().message);
+    for (const auto& one : *list) {
+      if (auto mistake = add(one.dump(-1, ' ', false, Json::error_handler_t::replace), items)) return mistake;
     }
     return std::nullopt;
   }
 
-  std::optional<HttpResponse> add(const Json& record, std::vector<Item>& items) {
+  std::optional<HttpResponse> add(std::string_view record, std::vector<Item>& items) {
     Item item;
     item.event_time = options_.record.time.empty() ? clock_->wall_now() : 0;
     item.emitted = clock_->steady_now();
     const auto reason = read_json_record(options_.record, record, item);
-    if (!reason.empty())
-      return refuse(reason, record.dump(-1, ' ', false, Json::error_handler_t::replace),
-                    fmt::format("item {}: {}", items.size() + 1, reason));
+    if (!reason.empty()) return refuse(reason, record, fmt::format("item {}: {}", items.size() + 1, reason));
     items.push_back(std::move(item));
     return std::nullopt;
   }
