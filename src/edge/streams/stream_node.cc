@@ -34,8 +34,10 @@ Status StreamNode::create(std::span<const Schema> inputs) {
     schemas_ = {std::move(schema)};
   } else {
     MORU_ASSIGN_OR_RETURN(stage_, entry_.spec->create(entry_.options));
-    const Schema all = common({inputs.begin(), inputs.end()});
-    MORU_ASSIGN_OR_RETURN(schemas_, stage_->bind(entry_.spec->tells_inputs ? inputs : std::span(&all, 1)));
+    std::vector<Schema> each(inputs.begin(), inputs.end());
+    for (std::size_t i = 0; i < each.size(); ++i) each[i].from = entry_.inputs[i];
+    const Schema all = common(each);
+    MORU_ASSIGN_OR_RETURN(schemas_, stage_->bind(entry_.spec->tells_inputs ? std::span<const Schema>(each) : std::span(&all, 1)));
   }
   // One schema may stand for all ports.
   while (schemas_.size() < entry_.spec->outputs.size()) schemas_.push_back(schemas_.empty() ? Schema{} : schemas_.back());
