@@ -114,7 +114,19 @@ Inbox::Link* Inbox::next_ready() {
   return nullptr;
 }
 
-std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit) {
+/// An item that came alone is not kept waiting, nor is a writer who stands in front of a full queue.
+void Inbox::wait_for_more(const Link& link, const Gather& gather, std::unique_lock<std::mutex>& lock) {
+  const std::size_t enough = std::min(gather.limit, link.options.capacity);
+  if (gather.wait == 0 || link.items < 2) return;
+  const TimeNs deadline = gather.clock->steady_now() + gather.wait;
+  while (link.open && link.items < enough && gather.clock->steady_now() < deadline) {
+    reader_waits_ = true;
+    gather.clock->wait_until(lock, not_empty_, deadline);
+    reader_waits_ = false;
+  }
+}
+
+std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, const Gather& gather) {
   batch.clear();
   std::unique_lock lock(mutex_);
   const auto all_ended = [&] { return std::ranges::all_of(links_, &Link::end_told); };
@@ -132,11 +144,12 @@ std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t
     taken.ended = true;
     return taken;
   }
-  if (link->head == 0 && link->queue.size() <= limit) {
+  wait_for_more(*link, gather, lock);
+  if (link->head == 0 && link->queue.size() <= gather.limit) {
     batch.swap(link->queue);
     compact(*link);
   } else {
-    const auto count = std::min(limit, link->queue.size() - link->head);
+    const auto count = std::min(gather.limit, link->queue.size() - link->head);
     const auto first = link->queue.begin() + static_cast<std::ptrdiff_t>(link->head);
     std::move(first, first + static_cast<std::ptrdiff_t>(count), std::back_inserter(batch));
     link->head += count;

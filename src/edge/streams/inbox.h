@@ -44,8 +44,13 @@ class Inbox {
     std::size_t link = 0;
     bool ended = false;  ///< nothing more comes by this link, ever; told once
   };
+  struct Gather {
+    std::size_t limit = 1;   ///< elements to take at once
+    Clock* clock = nullptr;  ///< of `wait`
+    TimeNs wait = 0;         ///< for more, where several have come but not `limit`
+  };
   /// Up to `limit` elements of one link, in order, the links in turn; waits for some. Null once all links have ended.
-  std::optional<Taken> take(std::vector<Element>& batch, std::size_t limit);
+  std::optional<Taken> take(std::vector<Element>& batch, const Gather& gather);
   /// What was taken has been handled. The lock is held by the caller, who writes down the stages' counts under it.
   void settle();
   /// This link's writer is done.
@@ -75,6 +80,7 @@ class Inbox {
   static void thin(Link& link, std::vector<Element>& thrown_away);
   static void compact(Link& link);
   Link* next_ready();
+  void wait_for_more(const Link& link, const Gather& gather, std::unique_lock<std::mutex>& lock);
 
   std::mutex& mutex_;
   std::condition_variable not_empty_;

@@ -196,9 +196,12 @@ void Lane::advance_time() {
 }
 
 void Lane::run_stages() {
-  const std::size_t limit = head().entry().spec->light ? kLightBatch : 1;
+  const bool light = head().entry().spec->light;
+  const Inbox::Gather gather{.limit = light ? kLightBatch : head().stage().largest_batch(),
+                             .clock = &shared_.clock,
+                             .wait = light ? 0 : head().stage().batch_wait()};
   std::vector<Element> batch;
-  while (const auto taken = inbox_->take(batch, limit)) {
+  while (const auto taken = inbox_->take(batch, gather)) {
     reopen_lost();
     if (taken->ended) {
       head().on_end(taken->link);
@@ -210,13 +213,19 @@ void Lane::run_stages() {
 }
 
 void Lane::handle(std::size_t link, std::vector<Element>& batch) {
-  for (Element& element : batch) {
+  const std::size_t largest = head().is_sink() ? 1 : head().stage().largest_batch();
+  for (std::size_t i = 0; i < batch.size();) {
     // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
     while (head().paused() && shared_.wait_until(head().reopen_at())) head().try_reopen(shared_.context);
-    if (element.is_watermark) {
-      head().on_watermark(link, element.item.event_time);
+    std::size_t end = i;
+    while (end < batch.size() && !batch[end].is_watermark && end - i < largest) ++end;
+    if (end == i) {
+      head().on_watermark(link, batch[i++].item.event_time);
+    } else if (largest == 1) {
+      head().process(link, std::move(batch[i++].item));
     } else {
-      head().process(link, std::move(element.item));
+      head().process_batch(link, std::span(batch).subspan(i, end - i));
+      i = end;
     }
   }
 }

@@ -60,10 +60,29 @@ void StreamNode::process(std::size_t input, Item&& item) {
   const TimeNs emitted_at = item.emitted;
   const std::uint64_t dropped_before = dropped_;
   const Status status = stage_->process_from(input, std::move(item), *this);
-  if (status) {
-    if (is_sink()) lane_->ended.push_back(emitted_at);
+  if (status && is_sink()) {
+    lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
-    if (is_sink() && !entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
+    if (!entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
+  }
+  note_result(status);
+}
+
+void StreamNode::process_batch(std::size_t input, std::span<Element> elements) {
+  if (!refusal_.empty() || reopen_at_ != 0) {
+    for (std::size_t i = 0; i < elements.size(); ++i) refuse(refusal_.empty() ? "stale" : refusal_);
+    return;
+  }
+  local_.consumed += elements.size();
+  batch_.clear();
+  for (Element& element : elements) batch_.push_back(std::move(element.item));
+  results_.assign(elements.size(), {});
+  stage_->process_batch(input, batch_, *this, results_);
+  for (const Status& status : results_) note_result(status);
+}
+
+void StreamNode::note_result(const Status& status) {
+  if (status) {
     if (losses_ != 0) {
       losses_ = 0;
       local_.stale.clear();
@@ -74,7 +93,7 @@ void StreamNode::process(std::size_t input, Item&& item) {
   drop(stopped ? std::string("stopped") : fmt::format("error: {}", to_string(status.error().code)));
   if (stopped) return;
   lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
-  if (stage_->lost()) lose();
+  if (reopen_at_ == 0 && stage_->lost()) lose();
 }
 
 void StreamNode::lose() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,8 @@ class StreamNode final : public Output {
 
   /// Handles one item that came by `input` and counts what became of it.
   void process(std::size_t input, Item&& item);
+  /// The same for elements that are all items, together.
+  void process_batch(std::size_t input, std::span<Element> elements);
   /// Counts an item that was taken but not processed.
   void refuse(std::string_view reason);
   void on_watermark(std::size_t input, TimeNs time);
@@ -104,6 +107,7 @@ class StreamNode final : public Output {
 
  private:
   void deliver(Target& target, Item&& item);
+  void note_result(const Status& status);
   void pass_watermark(TimeNs time);
   void lose();
 
@@ -119,6 +123,8 @@ class StreamNode final : public Output {
   TimeNs latest_;  ///< the latest event time that was emitted
   Counts local_;
   std::uint64_t dropped_ = 0;  ///< all reasons together
+  std::vector<Item> batch_;    ///< of process_batch()
+  std::vector<Status> results_;
   Counts published_;
   std::string_view refusal_;
   TimeNs reopen_at_ = 0;

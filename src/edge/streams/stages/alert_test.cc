@@ -49,7 +49,9 @@ class AlertTest : public ::testing::Test {
   }
   static Status try_make(std::string_view options, std::unique_ptr<Stage>& stage) {
     MORU_ASSIGN_OR_RETURN(stage, testing::make_stage("alert", options));
-    return stage->bind(inputs()).transform([](const auto&) {});
+    const auto bound = stage->bind(inputs());
+    if (!bound) return fail(bound.error());
+    return {};
   }
   void make(std::string_view options) {
     const auto status = try_make(fmt::format("{{key: [device], when: value > 5, acknowledge: {{input: acks, where: by != ''}}, "
@@ -239,7 +241,7 @@ TEST_F(AlertTest, WhatIsLateWrongOrTooMuchIsCounted) {
   give(0, std::move(item));
   EXPECT_THAT(out_.reasons, ElementsAre("late", "too many items", "too many keys", "no alert", "field missing"));
   auto stage = testing::make_stage("alert", "{severity: \"if(value > 9, 'bad', 'info')\"}");
-  ASSERT_TRUE(stage && (*stage)->bind(std::span(inputs()).first(1)));
+  ASSERT_TRUE(stage && (*stage)->bind(std::vector{inputs()[0]}));
   Item bad;
   bad.set("value", 10.0);
   out_.reasons.clear();
