@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "edge/streams/alert.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,54 +21,13 @@ namespace moru::edge {
 namespace {
 
 constexpr TimeNs kNever = std::numeric_limits<TimeNs>::max();
-constexpr std::array<std::string_view, 5> kPorts = {"out", "info", "warning", "critical", "escalated"};
+constexpr std::array<std::string_view, Alert::kPorts> kPorts = {"out", "info", "warning", "critical", "escalated"};
 constexpr std::size_t kFirstSeverity = 1;  // of the ports
 constexpr std::size_t kSeverities = 3;
 constexpr std::size_t kEscalated = 4;
 
-struct AlertOptions {
-  std::vector<std::string> key;
-  std::string when = "true";
-  std::string severity = "'warning'";
-  std::string message;
-  TimeNs hold = 0;
-  TimeNs clear = 0;
-  TimeNs silent = 0;  ///< 0: never, as those below
-  TimeNs quiet = 0;
-  TimeNs escalate = 0;
-  TimeNs lasting = 0;
-  std::string acknowledge_input;
-  std::string acknowledge = "true";
-  std::int64_t max_keys = 100'000;
-  std::int64_t max_items = 100'000;
-  std::string where;
-  std::string when_where;
-  std::string severity_where;
-  std::string message_where;
-  std::string acknowledge_where;
-};
-
 /// What an item says of its key.
 enum class Says : std::uint8_t { kNothing, kBad, kGood, kAcknowledged };
-
-struct Alert {
-  enum class Phase : std::uint8_t { kNew, kHolding, kRaised, kQuiet };
-  Phase phase = Phase::kNew;
-  std::string key;
-  Item last;  ///< what it tells; the latest item of the key
-  TimeNs since = 0;
-  TimeNs raised = 0;
-  TimeNs last_bad = 0;
-  TimeNs quiet_until = 0;
-  std::optional<TimeNs> good_since;
-  std::optional<TimeNs> timer;
-  std::int64_t items = 0;
-  std::size_t severity = 0;
-  bool acknowledged = false;
-  bool escalated = false;
-  bool lasting = false;  ///< that it lasts has been told
-  std::array<bool, kPorts.size()> told = {};
-};
 
 class AlertStage final : public Stage {
  public:
@@ -293,21 +254,7 @@ class AlertStage final : public Stage {
 
   /// One timer an alert; one that stands too early finds nothing due, and sets itself anew.
   void arm(Alert& alert) {
-    TimeNs next = kNever;
-    const auto at = [&](TimeNs start, TimeNs length) {
-      if (length > 0) next = std::min(next, start + length);
-    };
-    switch (alert.phase) {
-      case Alert::Phase::kNew: return;
-      case Alert::Phase::kHolding: at(alert.since, options_.hold); break;
-      case Alert::Phase::kQuiet: next = alert.quiet_until; break;
-      case Alert::Phase::kRaised:
-        at(alert.last_bad, options_.silent);
-        if (alert.good_since) at(*alert.good_since, options_.clear);
-        if (!alert.acknowledged && !alert.escalated) at(alert.raised, options_.escalate);
-        if (!alert.lasting) at(alert.raised, options_.lasting);
-        break;
-    }
+    const TimeNs next = alert.deadline(options_);
     if (next == kNever || (alert.timer && *alert.timer <= next)) return;
     if (alert.timer) order_.take_timer_back(*alert.timer, 0, alert.key);
     alert.timer = next;
@@ -367,44 +314,8 @@ class AlertStage final : public Stage {
   std::string text_;
 };
 
-Status read_acknowledge(const std::optional<ConfigObject>& object, AlertOptions& options) {
-  if (!object) return {};
-  options.acknowledge_where = object->where();
-  ConfigReader reader(*object);
-  reader.required("input", &options.acknowledge_input);
-  reader.optional("where", &options.acknowledge);
-  return reader.finish();
-}
-
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
-  AlertOptions options;
-  std::optional<ConfigObject> acknowledge;
-  ConfigReader reader(object);
-  const std::array<std::pair<std::string_view, TimeNs*>, 6> lengths = {{{"hold_ms", &options.hold},
-                                                                        {"clear_ms", &options.clear},
-                                                                        {"silent_ms", &options.silent},
-                                                                        {"quiet_ms", &options.quiet},
-                                                                        {"escalate_ms", &options.escalate},
-                                                                        {"lasting_ms", &options.lasting}}};
-  for (const auto& [name, length] : lengths) {
-    double ms = 0.0;
-    reader.optional(name, &ms, {.min = 0.0, .max = 1e11});
-    *length = static_cast<TimeNs>(ms * 1e6);
-  }
-  reader.optional("key", &options.key);
-  reader.optional("when", &options.when);
-  reader.optional("severity", &options.severity);
-  reader.optional("message", &options.message);
-  reader.optional("acknowledge", &acknowledge);
-  reader.optional("max_keys", &options.max_keys, {.min = 1, .max = 1e8});
-  reader.optional("max_items", &options.max_items, {.min = 1, .max = 1e9});
-  MORU_RETURN_IF_ERROR(reader.finish());
-  MORU_RETURN_IF_ERROR(read_acknowledge(acknowledge, options));
-  const auto where = [&](std::string_view name) { return object.find(name).value_or(object).where(); };
-  options.where = where("key");
-  options.when_where = where("when");
-  options.severity_where = where("severity");
-  options.message_where = where("message");
+  MORU_ASSIGN_OR_RETURN(auto options, read_alert_options(object));
   return std::make_unique<AlertStage>(std::move(options));
 }
 
