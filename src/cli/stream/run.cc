@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "core/text.h"
+#include "edge/streams/inference/model_file.h"
 #include "edge/streams/observation.h"
 #include "edge/streams/outbox.h"
 #include "edge/streams/stages/infer.h"
@@ -42,12 +43,13 @@ struct Options {
   Format format = Format::kText;
 };
 
-/// The names of the model slots that stages ask for.
+/// The names of the model slots that stages ask for. A stage with a file of its own needs none.
 std::vector<std::string> slots_of(const edge::StreamSpec& spec) {
   std::vector<std::string> names;
   for (const auto& entry : spec.stages) {
     const auto model = entry.options.find("model");
-    if (model && model->is_scalar() && std::ranges::find(names, model->scalar()) == names.end()) names.push_back(model->scalar());
+    if (!model || !model->is_scalar() || edge::is_model_file(model->scalar())) continue;
+    if (std::ranges::find(names, model->scalar()) == names.end()) names.push_back(model->scalar());
   }
   return names;
 }
@@ -83,9 +85,9 @@ Status add_models(const Options& options, const edge::StreamSpec& spec, edge::St
   const auto slots = slots_of(spec);
   if (slots.empty()) return {};
   if (options.bundle.empty() == options.onnx.empty()) {
-    return fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{}: found a stage that needs a model, expected either --model BUNDLE --key PEM or --onnx MODEL", options.stream.file));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a stage that needs a model, expected either --model BUNDLE --key PEM "
+                                                         "or --onnx MODEL, or a file in the stage's own option: model: FILE.onnx",
+                                                         options.stream.file));
   }
   for (const auto& name : slots) {
     auto slot = std::make_shared<edge::ModelSlot>();

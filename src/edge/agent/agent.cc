@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "edge/agent/deployer.h"
 #include "edge/agent/sender.h"
+#include "edge/streams/inference/model_file.h"
 #include "edge/streams/outbox.h"
 #include "edge/streams/stream.h"
 #include "runtime/measure/machine.h"

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "core/digest.h"
-#include "core/log.h"
 #include "core/random.h"
 
 namespace moru::edge {
@@ -99,13 +98,6 @@ Result<std::unique_ptr<CheckedBundle>> CheckedBundle::open(const Path& file, con
   MORU_ASSIGN_OR_RETURN(checked->card_, model::read_card(checked->bundle_.header().card, where));
   MORU_ASSIGN_OR_RETURN_IN(where, checked->file_index_, checked->bundle_.select(policy.targets));
   return checked;
-}
-
-Result<std::unique_ptr<runtime::Session>> load_on_node(std::string_view bytes) {
-  auto native = runtime::load_session("native", bytes);
-  if (native || native.error().code != ErrorCode::kUnsupported) return native;
-  MORU_LOG(kInfo, "the native engine does not run this model, ONNX Runtime will", "reason", native.error().message);
-  return runtime::load_session("onnxruntime", bytes);
 }
 
 Result<std::shared_ptr<LoadedModel>> load_candidate(const CheckedBundle& bundle, const SessionLoader& load) {

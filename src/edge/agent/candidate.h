@@ -54,9 +54,6 @@ class CheckedBundle {
 /// Makes a session of a model file's bytes.
 using SessionLoader = std::function<Result<std::unique_ptr<runtime::Session>>(std::string_view bytes)>;
 
-/// What nodes run models on: our own engine, or ONNX Runtime where a model has an op that the engine does not have.
-Result<std::unique_ptr<runtime::Session>> load_on_node(std::string_view bytes);
-
 /// The session must take and give what the card says. Errors: the loader's; kInvalidArgument for a card that does not
 /// fit.
 Result<std::shared_ptr<LoadedModel>> load_candidate(const CheckedBundle& bundle, const SessionLoader& load);

@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "edge/agent/fake_model_for_test.h"
 #include "edge/agent/home.h"
+#include "edge/streams/inference/model_file.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "runtime/backends/native/session.h"

@@ -40,6 +40,9 @@ class Expression {
   /// Errors (kInvalidArgument) give `where` (file and line), the column and what was expected there.
   static Result<Expression> compile(std::string_view text, const Schema& schema, std::string_view where);
 
+  /// The same for a condition: one that gives a text is an error, too.
+  static Result<Expression> condition(std::string_view text, const Schema& schema, std::string_view where);
+
   FieldType type() const { return type_; }  ///< kInt64, kDouble or kText
   const std::string& unit() const { return unit_; }
   /// Puts the value into `value` (its texts lie in the item or the expression). Threads: one at a time.

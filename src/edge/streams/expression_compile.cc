@@ -332,4 +332,11 @@ Result<Expression> Expression::compile(std::string_view text, const Schema& sche
   return ExpressionCompiler(text, schema, where).compile(*tree);
 }
 
+Result<Expression> Expression::condition(std::string_view text, const Schema& schema, std::string_view where) {
+  MORU_ASSIGN_OR_RETURN(auto expression, compile(text, schema, where));
+  if (expression.type() != FieldType::kText) return expression;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{}: found a text as the condition, expected a comparison, or a number that is 0 or not", where));
+}
+
 }  // namespace moru::edge

@@ -226,6 +226,18 @@ Inbox::Link* Inbox::next_ready() {
   return nullptr;
 }
 
+/// An item that came alone is not kept waiting, nor is a writer who stands in front of a full queue.
+void Inbox::wait_for_more(const Link& link, const Gather& gather, std::unique_lock<std::mutex>& lock) {
+  const std::size_t enough = std::min(gather.limit, link.options.capacity);
+  if (gather.wait == 0 || link.items < 2) return;
+  const TimeNs deadline = gather.clock->steady_now() + gather.wait;
+  while (link.open && link.items < enough && gather.clock->steady_now() < deadline) {
+    reader_waits_ = true;
+    gather.clock->wait_until(lock, not_empty_, deadline);
+    reader_waits_ = false;
+  }
+}
+
 /// Null when the time is over, or all links have ended.
 Inbox::Link* Inbox::wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& clock, TimeNs deadline) {
   while (!std::ranges::all_of(links_, &Link::end_told)) {
@@ -243,13 +255,13 @@ Inbox::Link* Inbox::wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& cl
   return nullptr;
 }
 
-std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t limit, Clock& clock, TimeNs deadline) {
+std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, const Gather& gather) {
   batch.clear();
   for (const Link& link : links_) {
     if (link.spill) link.spill->tidy();
   }
   std::unique_lock lock(mutex_);
-  Link* const link = wait_for_ready(lock, clock, deadline);
+  Link* const link = wait_for_ready(lock, *gather.clock, gather.deadline);
   if (link == nullptr && !std::ranges::all_of(links_, &Link::end_told)) return Taken{};
   if (link == nullptr) return std::nullopt;
   Taken taken{.link = static_cast<std::size_t>(link - links_.data())};
@@ -258,11 +270,12 @@ std::optional<Inbox::Taken> Inbox::take(std::vector<Element>& batch, std::size_t
     taken.ended = true;
     return taken;
   }
-  if (link->head == 0 && link->queue.size() <= limit) {
+  wait_for_more(*link, gather, lock);
+  if (link->head == 0 && link->queue.size() <= gather.limit) {
     batch.swap(link->queue);
     compact(*link);
   } else {
-    const auto count = std::min(limit, link->queue.size() - link->head);
+    const auto count = std::min(gather.limit, link->queue.size() - link->head);
     const auto first = link->queue.begin() + static_cast<std::ptrdiff_t>(link->head);
     std::move(first, first + static_cast<std::ptrdiff_t>(count), std::back_inserter(batch));
     link->head += count;

@@ -54,9 +54,15 @@ class Inbox {
     std::size_t link = 0;
     bool ended = false;  ///< nothing more comes by this link, ever; told once
   };
-  /// Up to `limit` elements of one link, in order, the links in turn; waits for some until `deadline` (monotonic), and then gives
-  /// none. Null once all links have ended.
-  std::optional<Taken> take(std::vector<Element>& batch, std::size_t limit, Clock& clock, TimeNs deadline);
+  struct Gather {
+    std::size_t limit = 1;        ///< elements to take at once
+    Clock* clock = nullptr;       ///< of the times below
+    TimeNs wait = 0;              ///< for more, where several have come but not `limit`
+    TimeNs deadline = kNeverDue;  ///< monotonic: when to come back although nothing has come
+  };
+  /// Up to `limit` elements of one link, in order, the links in turn; waits for some until the deadline, and then gives none. Null once all
+  /// links have ended.
+  std::optional<Taken> take(std::vector<Element>& batch, const Gather& gather);
   /// What was taken has been handled. The lock is held by the caller, who writes down the stages' counts under it.
   void settle();
   /// This link's writer is done.
@@ -97,6 +103,7 @@ class Inbox {
   TimeNs next_look(TimeNs deadline) const;
   Link* next_ready();
   Link* wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& clock, TimeNs deadline);
+  void wait_for_more(const Link& link, const Gather& gather, std::unique_lock<std::mutex>& lock);
 
   std::mutex& mutex_;
   std::condition_variable not_empty_;

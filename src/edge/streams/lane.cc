@@ -243,10 +243,16 @@ void Lane::advance_time() {
 }
 
 void Lane::run_stages() {
-  const std::size_t limit = head().entry().spec->light || head().gathers() ? kLightBatch : 1;
+  const bool many = head().entry().spec->light || head().gathers();
+  Inbox::Gather gather{.limit = many ? kLightBatch : head().stage().largest_batch(),
+                       .clock = &shared_.clock,
+                       .wait = many ? 0 : head().stage().batch_wait()};
   std::vector<Element> batch;
   if (shared_.tape.clock) shared_.tape.clock->begin();
-  while (const auto taken = inbox_->take(batch, limit, shared_.clock, next_due())) {
+  while (true) {
+    gather.deadline = next_due();
+    const auto taken = inbox_->take(batch, gather);
+    if (!taken) break;
     reopen_lost();
     if (taken->ended) {
       handle_end(taken->link);
@@ -260,18 +266,33 @@ void Lane::run_stages() {
 }
 
 void Lane::handle(std::size_t link, std::vector<Element>& batch) {
-  const auto& [options, node, input] = entries_[link];
-  for (Element& element : batch) {
+  // A recording takes items one by one.
+  const bool alone = head().is_sink() || shared_.tape.clock != nullptr;
+  const std::size_t largest = alone ? 1 : head().stage().largest_batch();
+  for (std::size_t i = 0; i < batch.size();) {
     // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
-    while (node->paused() && shared_.wait_until(node->reopen_at())) node->try_reopen(shared_.context);
-    const bool recorded = record(element.is_watermark ? TapeKind::kWatermark : TapeKind::kItem, link, element.item);
-    if (element.is_watermark) {
-      if (recorded) node->on_watermark(input, element.item.event_time);
-    } else if (recorded) {
-      node->process(input, std::move(element.item));
+    StreamNode& node = *entries_[link].node;
+    while (node.paused() && shared_.wait_until(node.reopen_at())) node.try_reopen(shared_.context);
+    std::size_t end = i;
+    while (end < batch.size() && !batch[end].is_watermark && end - i < largest) ++end;
+    if (end - i < 2) {
+      handle_one(link, batch[i++]);
     } else {
-      node->refuse(element.item, "recording full");
+      node.process_batch(entries_[link].input, std::span(batch).subspan(i, end - i));
+      i = end;
     }
+  }
+}
+
+void Lane::handle_one(std::size_t link, Element& element) {
+  const auto& [options, node, input] = entries_[link];
+  const bool recorded = record(element.is_watermark ? TapeKind::kWatermark : TapeKind::kItem, link, element.item);
+  if (element.is_watermark) {
+    if (recorded) node->on_watermark(input, element.item.event_time);
+  } else if (recorded) {
+    node->process(input, std::move(element.item));
+  } else {
+    node->refuse(element.item, "recording full");
   }
 }
 

@@ -87,6 +87,7 @@ class Lane {
   void run_tape();
   bool record(TapeKind kind, std::size_t source, Item& item);
   void handle(std::size_t link, std::vector<Element>& batch);
+  void handle_one(std::size_t link, Element& element);
   void handle_end(std::size_t link);
   void reopen_lost();
   bool source_is_idle();

@@ -26,8 +26,9 @@ std::string to_string(const FieldSpec& field);
 
 struct Schema {
   std::vector<FieldSpec> fields;
-  bool open = false;     ///< there may be more fields, of any type
-  double rate_hz = 0.0;  ///< items a second at most; 0: not known
+  bool open = false;      ///< there may be more fields, of any type
+  double rate_hz = 0.0;   ///< items a second at most; 0: not known
+  std::string from = {};  ///< of an input: what it is called in the file, "NAME" or "NAME.PORT"
 
   const FieldSpec* find(FieldName name) const;
   /// Puts a field in, or in the place of the one of that name.

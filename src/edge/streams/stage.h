@@ -128,6 +128,14 @@ class Stage {
     static_cast<void>(output);
     return {};
   }
+  /// Of one that is quicker with several items at once: how many it takes where they wait in its queue, and, where some have come but not
+  /// so many, how long it waits for more. An item that comes alone is not kept waiting.
+  virtual std::size_t largest_batch() const { return 1; }
+  virtual TimeNs batch_wait() const { return 0; }
+  /// Handles several items, in order, as process_from() would one after the other; `results` has a place for each. Not of a sink.
+  virtual void process_batch(std::size_t input, std::span<Item> items, Output& output, std::span<Status> results) {
+    for (std::size_t i = 0; i < items.size(); ++i) results[i] = process_from(input, std::move(items[i]), output);
+  }
   /// Event time has come to `time` on every input: nothing older is expected. Told only where StageSpec::timed is set.
   virtual void watermark(TimeNs time, Output& output) {
     static_cast<void>(time);

@@ -15,6 +15,12 @@ namespace {
 constexpr std::size_t kMaxReasons = 16;     // a reason names a counter: a stage that makes up new ones must not fill the memory
 constexpr std::size_t kLargestBatch = 256;  // elements; then they are handed on even in the middle of a call
 constexpr TimeNs kNoTime = std::numeric_limits<TimeNs>::min();
+
+/// What may go well the next time, and what a stop has caught.
+bool is_sent_again(const Status& status) {
+  return !status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled);
+}
+
 }  // namespace
 
 TimeNs restart_pause(int attempt) {
@@ -46,8 +52,10 @@ Status StreamNode::create(std::span<const Schema> inputs) {
     }
   } else {
     MORU_ASSIGN_OR_RETURN(stage_, entry_.spec->create(entry_.options));
-    const Schema all = common({inputs.begin(), inputs.end()});
-    MORU_ASSIGN_OR_RETURN(schemas_, stage_->bind(entry_.spec->tells_inputs ? inputs : std::span(&all, 1)));
+    std::vector<Schema> each(inputs.begin(), inputs.end());
+    for (std::size_t i = 0; i < each.size(); ++i) each[i].from = entry_.inputs[i];
+    const Schema all = common(each);
+    MORU_ASSIGN_OR_RETURN(schemas_, stage_->bind(entry_.spec->tells_inputs ? std::span<const Schema>(each) : std::span(&all, 1)));
   }
   // One schema may stand for all ports.
   while (schemas_.size() < entry_.spec->outputs.size()) schemas_.push_back(schemas_.empty() ? Schema{} : schemas_.back());
@@ -74,23 +82,54 @@ void StreamNode::process(std::size_t input, Item&& item) {
   begin_call();
   const Status status = stage_->process_from(input, std::move(item), *this);
   end_call();
-  // What may go well the next time is sent again, and so is what a stop has caught.
-  if (!status && (may_pass(status.error().code) || status.error().code == ErrorCode::kCancelled)) current_.revoke();
+  if (is_sent_again(status)) current_.revoke();
   current_.reset();
-  if (status) {
-    if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
-    if (is_sink()) lane_->ended.push_back(emitted_at);
+  if (status && is_sink()) {
+    lane_->ended.push_back(emitted_at);
     // What a sink took and did not drop is done, where it does not count for itself.
-    if (is_sink() && !entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
+    if (!entry_.spec->holds && dropped_ == dropped_before) ++local_.used;
+  }
+  note_result(status);
+  if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
+}
+
+void StreamNode::process_batch(std::size_t input, std::span<Element> elements) {
+  const bool looked_at = watch_ && watch_->sees_each();
+  if (!refusal_.empty() || reopen_at_ != 0 || looked_at) {
+    for (Element& element : elements) process(input, std::move(element.item));
+    return;
+  }
+  local_.consumed += elements.size();
+  if (watch_) watch_->begin(elements.front().item, *lane_->clock, lane_->steady_now(), lane_->nested);
+  batch_.clear();
+  batch_receipts_.clear();
+  for (Element& element : elements) {
+    batch_receipts_.push_back(element.item.receipt);
+    batch_.push_back(std::move(element.item));
+  }
+  results_.assign(elements.size(), {});
+  begin_call();
+  stage_->process_batch(input, batch_, *this, results_);
+  end_call();
+  batch_.clear();
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (is_sent_again(results_[i])) batch_receipts_[i].revoke();
+    note_result(results_[i]);
+  }
+  batch_receipts_.clear();
+  if (watch_) watch_->end({}, *lane_->clock, lane_->nested);
+}
+
+void StreamNode::note_result(const Status& status) {
+  if (status) {
     if (!gathers()) recovered();
     return;
   }
   const bool stopped = status.error().code == ErrorCode::kCancelled;
   drop(stopped ? std::string("stopped") : fmt::format("error: {}", to_string(status.error().code)));
-  if (watch_) watch_->end(status, *lane_->clock, lane_->nested);
   if (stopped) return;
   lane_->error = fmt::format("{}: {}", entry_.name, status.error().message);
-  if (stage_->lost()) lose();
+  if (reopen_at_ == 0 && stage_->lost()) lose();
 }
 
 // The time of a call is the stage's own, without that of the stages and queues that it hands items to.

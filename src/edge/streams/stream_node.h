@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,8 @@ class StreamNode final : public Output {
   /// Nothing will become of what it holds, nor of what still comes.
   void give_up(std::string_view reason);
   bool gave_up() const { return gave_up_; }
+  /// The same for elements that are all items, together.
+  void process_batch(std::size_t input, std::span<Element> elements);
   void on_watermark(std::size_t input, TimeNs time);
   /// Nothing more comes by `input`; after the last one the stage finishes and tells its readers on the same lane.
   void on_end(std::size_t input);
@@ -142,6 +145,7 @@ class StreamNode final : public Output {
   void go_on();
   void leave();
   void end_call();
+  void note_result(const Status& status);
   void pass_watermark(TimeNs time);
   void lose();
   void recovered();
@@ -163,6 +167,9 @@ class StreamNode final : public Output {
   TimeNs latest_;  ///< the latest event time that was emitted
   Counts local_;
   std::uint64_t dropped_ = 0;  ///< all reasons together
+  std::vector<Item> batch_;    ///< of process_batch()
+  std::vector<Receipt> batch_receipts_;
+  std::vector<Status> results_;
   Counts published_;
   std::string_view refusal_;
   bool gave_up_ = false;

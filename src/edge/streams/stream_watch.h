@@ -86,6 +86,8 @@ class StageWatch {
  public:
   StageWatch(std::string stage, const StreamWatch* watch, std::shared_ptr<DeadLetters> dead_letters, bool holds);
 
+  /// Every item is to be looked at alone, not only how long some take.
+  bool sees_each() const { return dead_letters_ != nullptr || span_limit_ != 0; }
   /// Around the processing of an item. `batch_now`: the lane's time, a little old.
   void begin(const Item& item, Clock& clock, TimeNs batch_now, NestedTime& nested);
   void end(const Status& status, Clock& clock, NestedTime& nested);

@@ -3,8 +3,7 @@
 
 #include <optional>
 
-#include "edge/streams/item_key.h"
-#include "edge/streams/key_table.h"
+#include "edge/streams/keyed_states.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
@@ -13,20 +12,19 @@ namespace {
 class Deduplicate final : public Stage {
  public:
   Deduplicate(std::vector<FieldName> key, TimeNs within, std::int64_t max_keys, std::string where)
-      : names_(std::move(key)), key_(names_), within_(within), seen_(max_keys, within), where_(std::move(where)) {}
+      : within_(within), seen_(std::move(key), std::move(where), max_keys, within) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    MORU_RETURN_IF_ERROR(check_key(inputs[0], names_, where_));
+    MORU_RETURN_IF_ERROR(seen_.check(inputs[0]));
     return std::vector<Schema>{inputs[0]};
   }
 
   Status open(const StageContext&) override { return {}; }
 
   Status process(Item&& item, Output& output) override {
-    if (!key_.read(item)) return drop(output, "field missing");
-    if (!in_time_range(item.event_time)) return drop(output, "time out of range");
-    auto* const seen = seen_.find(key_.bytes(), item.event_time);
-    if (seen == nullptr) return drop(output, "too many keys");
+    if (!seen_.read(item)) return drop(output, "field missing");
+    auto* const seen = seen_.find(item, output);
+    if (seen == nullptr) return {};
     if (*seen && item.event_time - **seen <= within_ && **seen - item.event_time <= within_) return drop(output, "duplicate");
     *seen = item.event_time;
     output.emit(std::move(item));
@@ -34,11 +32,8 @@ class Deduplicate final : public Stage {
   }
 
  private:
-  const std::vector<FieldName> names_;
-  ItemKey key_;
   const TimeNs within_;
-  KeyTable<std::optional<TimeNs>> seen_;  // when an item of the key was last passed on
-  const std::string where_;
+  KeyedStates<std::optional<TimeNs>> seen_;  // when an item of the key was last passed on
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {

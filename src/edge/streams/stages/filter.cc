@@ -15,10 +15,7 @@ class Filter final : public Stage {
   Filter(std::string condition, std::string where) : condition_(std::move(condition)), where_(std::move(where)) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    MORU_ASSIGN_OR_RETURN(expression_, Expression::compile(condition_, inputs[0], where_));
-    if (expression_->type() == FieldType::kText)
-      return fail(ErrorCode::kInvalidArgument,
-                  where_ + ": found a text as the condition, expected a comparison, or a number that is 0 or not");
+    MORU_ASSIGN_OR_RETURN(expression_, Expression::condition(condition_, inputs[0], where_));
     return std::vector<Schema>(2, inputs[0]);
   }
 

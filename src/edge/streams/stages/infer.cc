@@ -3,213 +3,27 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <optional>
 
-#include "edge/streams/stages/normalise.h"
+#include "edge/streams/inference/inference.h"
+#include "edge/streams/inference/model_file.h"
 
 namespace moru::edge {
-
-std::shared_ptr<LoadedModel> ModelSlot::swap(std::shared_ptr<LoadedModel> model) {
-  {
-    const std::lock_guard lock(mutex_);
-    current_.swap(model);
-    stats_ = {};
-    current_ns_.reset();
-  }
-  changed_.notify_all();
-  return model;
-}
-
-void ModelSlot::set_shadow(std::shared_ptr<LoadedModel> candidate) {
-  const std::lock_guard lock(mutex_);
-  shadow_.swap(candidate);
-  shadow_stats_ = {};
-  shadow_current_ns_.reset();
-  shadow_candidate_ns_.reset();
-}
-
-wire::ShadowStats ModelSlot::shadow_stats() const {
-  const std::lock_guard lock(mutex_);
-  wire::ShadowStats stats = shadow_stats_;
-  stats.current_p99_ns = shadow_current_ns_.quantile(0.99);
-  stats.candidate_p99_ns = shadow_candidate_ns_.quantile(0.99);
-  return stats;
-}
-
-InferenceStats ModelSlot::stats() const {
-  const std::lock_guard lock(mutex_);
-  InferenceStats stats = stats_;
-  stats.p99_ns = current_ns_.quantile(0.99);
-  return stats;
-}
-
-bool ModelSlot::has_model() const {
-  const std::lock_guard lock(mutex_);
-  return current_ != nullptr;
-}
-
-ModelSlot::Taken ModelSlot::take() const {
-  const std::lock_guard lock(mutex_);
-  return {current_, shadow_};
-}
-
-ModelSlot::Taken ModelSlot::wait(const std::stop_token& stop) const {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, stop, [&] { return current_ != nullptr; });
-  return {current_, shadow_};
-}
-
-void ModelSlot::count(const std::shared_ptr<LoadedModel>& model, bool ok, bool labelled, bool right, TimeNs duration) {
-  const std::lock_guard lock(mutex_);
-  if (model != current_) return;
-  ++stats_.items;
-  if (!ok) {
-    ++stats_.errors;
-    return;
-  }
-  current_ns_.record(duration);
-  if (labelled) ++stats_.labelled;
-  if (labelled && right) ++stats_.right;
-}
-
-void ModelSlot::count_shadow(const std::shared_ptr<LoadedModel>& candidate, const ShadowResult& result) {
-  const std::lock_guard lock(mutex_);
-  if (candidate != shadow_) return;
-  ++shadow_stats_.items;
-  shadow_current_ns_.record(result.current_ns);
-  if (!result.ok) ++shadow_stats_.errors;
-  if (result.ok) shadow_candidate_ns_.record(result.candidate_ns);
-  if (result.ok && result.agree) ++shadow_stats_.agree;
-  if (!result.labelled) return;
-  // A candidate that fails an item has not named its class: the gate must see that as being wrong.
-  ++shadow_stats_.labelled;
-  const bool candidate_right = result.ok && result.candidate_right;
-  if (result.current_right && candidate_right) ++shadow_stats_.both_right;
-  if (result.current_right && !candidate_right) ++shadow_stats_.only_current;
-  if (!result.current_right && candidate_right) ++shadow_stats_.only_candidate;
-}
-
 namespace {
 
 constexpr std::int64_t kNoLabel = -1;  // no class has this number
 
-/// The outputs of one session, made once, and the way from them to probabilities.
-class Inference {
- public:
-  static Result<Inference> create(std::shared_ptr<LoadedModel> model) {
-    Inference inference(std::move(model));
-    const auto& session = *inference.model_->session;
-    if (session.inputs().size() != 1 || session.outputs().empty()) {
-      return fail(ErrorCode::kUnsupported,
-                  fmt::format("infer: model of release {} has {} inputs and {} outputs, expected 1 input and 1 output at least",
-                              inference.model_->release, session.inputs().size(), session.outputs().size()));
-    }
-    for (const auto& port : session.outputs()) {
-      model::Dims dims;
-      for (std::size_t i = 0; i < port.shape.size(); ++i) {
-        if (!port.shape[i].known() && i > 0) {
-          return fail(ErrorCode::kUnsupported,
-                      fmt::format("infer: output '{}' has shape {}, expected only its first extent (the batch) to be unknown", port.name,
-                                  model::to_string(port.shape)));
-        }
-        dims.push_back(port.shape[i].known() ? port.shape[i].value : 1);
-      }
-      MORU_ASSIGN_OR_RETURN(auto tensor, model::Tensor::create(port.dtype, std::move(dims)));
-      inference.outputs_.push_back(std::move(tensor));
-    }
-    MORU_RETURN_IF_ERROR(inference.check_classes());
-    return inference;
-  }
-
-  const std::shared_ptr<LoadedModel>& model() const { return model_; }
-  std::int64_t top() const { return top_; }
-  TimeNs duration() const { return duration_; }
-  std::span<const float> probabilities() const { return probabilities_; }
-
-  /// `input` [1, ...] as normalised by `used`. Afterwards probabilities() [C] and top().
-  Status run(const model::Tensor& input, const std::optional<Normalisation>& used, const Clock& clock) {
-    const TimeNs start = clock.steady_now();
-    const Normalisation wanted{model_->card.mean, model_->card.std};
-    model::ConstTensorView view = input.view();
-    if (used && *used != wanted && input.dtype() == model::DType::kFloat32) {
-      MORU_RETURN_IF_ERROR(renormalise(input, *used, wanted));
-      view = scratch_.view();
-    }
-    views_.clear();
-    for (auto& output : outputs_) views_.push_back(output.mutable_view());
-    MORU_RETURN_IF_ERROR(model_->session->run({&view, 1}, views_));
-    const auto status = finish();
-    duration_ = clock.steady_now() - start;
-    return status;
-  }
-
- private:
-  explicit Inference(std::shared_ptr<LoadedModel> model) : model_(std::move(model)) {}
-
-  Status check_classes() {
-    const auto& first = outputs_.front();
-    if (first.dtype() != model::DType::kFloat32 || first.count() < 1) {
-      return fail(ErrorCode::kUnsupported,
-                  fmt::format("infer: output '{}' is {} {}, expected float32 [1, C]", model_->session->outputs()[0].name,
-                              model::to_string(first.dtype()), model::to_string(first.dims())));
-    }
-    const auto labels = model_->card.labels.size();
-    if (labels != 0 && labels != static_cast<std::size_t>(first.count())) {
-      return fail(ErrorCode::kCorrupt, fmt::format("infer: output '{}' has {} classes, expected the {} of the model card",
-                                                   model_->session->outputs()[0].name, first.count(), labels));
-    }
-    probabilities_.resize(static_cast<std::size_t>(first.count()));
-    return {};
-  }
-
-  Status renormalise(const model::Tensor& input, const Normalisation& used, const Normalisation& wanted) {
-    if (scratch_.dims() != input.dims()) {
-      MORU_ASSIGN_OR_RETURN(scratch_, model::Tensor::create(model::DType::kFloat32, input.dims()));
-    }
-    // x / 255 = v * used.std + used.mean, so the wanted value is linear in v.
-    const double factor = used.std / wanted.std;
-    const double offset = (used.mean - wanted.mean) / wanted.std;
-    std::ranges::transform(input.data<float>(), scratch_.mutable_data<float>().begin(),
-                           [&](float value) { return static_cast<float>(double{value} * factor + offset); });
-    return {};
-  }
-
-  Status finish() {
-    const auto values = outputs_.front().data<float>();
-    if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
-      return fail(ErrorCode::kCorrupt,
-                  fmt::format("infer: release {} gave a value that is not finite, expected probabilities or logits", model_->release));
-    }
-    const auto highest = std::ranges::max_element(values);
-    top_ = highest - values.begin();
-    if (model_->card.activation == "softmax") {
-      double sum = 0.0;
-      for (const float value : values) sum += std::exp(double{value} - double{*highest});
-      for (std::size_t i = 0; i < values.size(); ++i)
-        probabilities_[i] = static_cast<float>(std::exp(double{values[i]} - double{*highest}) / sum);
-    } else {
-      std::ranges::copy(values, probabilities_.begin());
-    }
-    return {};
-  }
-
-  std::shared_ptr<LoadedModel> model_;
-  std::vector<model::Tensor> outputs_;
-  std::vector<model::TensorView> views_;
-  std::vector<float> probabilities_;
-  model::Tensor scratch_;
-  std::int64_t top_ = 0;
-  TimeNs duration_ = 0;
-};
-
 struct InferOptions {
   std::string model;
+  std::string backend = "auto";
+  std::string activation = "none";
   std::string input = "tensor";
-  std::string output = "probabilities";
+  std::string output;
+  Answer answer = Answer::kClasses;
   std::string reference;
+  std::int64_t max_batch = 1;
+  std::int64_t max_wait_us = 0;
   std::string where;
 };
 
@@ -220,11 +34,18 @@ class InferStage final : public Stage {
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.input, FieldType::kTensor));
     Schema schema = inputs[0];
-    schema.set(
-        {.name = options_.output, .type = FieldType::kTensor, .dtype = model::DType::kFloat32, .dims = std::vector<std::int64_t>{-1}});
-    schema.set({.name = "class", .type = FieldType::kInt64});
-    schema.set({.name = "class_name", .type = FieldType::kText});
+    FieldSpec output{.name = options_.output, .type = FieldType::kDouble};
+    if (options_.answer != Answer::kError) {
+      output.type = FieldType::kTensor;
+      output.dtype = model::DType::kFloat32;
+      output.dims = std::vector<std::int64_t>{-1};
+    }
+    schema.set(std::move(output));
     schema.set({.name = "release", .type = FieldType::kInt64});
+    if (options_.answer == Answer::kClasses) {
+      schema.set({.name = "class", .type = FieldType::kInt64});
+      schema.set({.name = "class_name", .type = FieldType::kText});
+    }
     if (!options_.reference.empty()) {
       MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.reference, FieldType::kInt64));
       schema.set({.name = options_.reference + "_name", .type = FieldType::kText});
@@ -233,50 +54,72 @@ class InferStage final : public Stage {
   }
 
   Status open(const StageContext& context) override {
-    slot_ = context.resource<ModelSlot>("model/" + options_.model);
-    if (!slot_)
-      return fail(
-          ErrorCode::kNotFound,
-          fmt::format("infer: found no model slot '{}' in this process, expected one; give it a model of that name", options_.model));
     clock_ = context.clock;
     stop_ = context.stop;
+    if (is_model_file(options_.model)) {
+      MORU_ASSIGN_OR_RETURN_IN("infer", auto loaded, load_model_file(options_.model, options_.backend));
+      loaded->card.activation = options_.activation;
+      slot_ = std::make_shared<ModelSlot>();
+      slot_->swap(std::move(loaded));
+    } else {
+      slot_ = context.resource<ModelSlot>("model/" + options_.model);
+    }
+    if (!slot_)
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("infer: found no model slot '{}' in this process, expected one; give it a model of that "
+                              "name, or a file: model: {}.onnx",
+                              options_.model, options_.model));
+    slot_->want_batches(options_.max_batch);
     return {};
   }
 
+  /// A model that is there is made ready now, and not when the first item waits for it.
   Status prepare() override {
-    MORU_RETURN_IF_ERROR(wait_for_model());
-    return {};
+    MORU_ASSIGN_OR_RETURN(const auto taken, wait_for_model());
+    return ready(current_, taken.current);
   }
 
   Status process(Item&& item, Output& output) override {
-    MORU_ASSIGN_OR_RETURN(const auto taken, wait_for_model());
-    const auto* field = item.get<model::Tensor>(options_.input);
-    if (field == nullptr)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("infer: found no tensor in field '{}', expected one", options_.input));
-    const model::Tensor input = *field;  // shares the data; the item is gone when the candidate runs
-    const auto used = normalisation_of(item, options_.input);
-    const auto* reference = options_.reference.empty() ? nullptr : item.get<std::int64_t>(options_.reference);
-    const std::int64_t label = reference == nullptr ? kNoLabel : *reference;
-
-    const Status status = infer(current_, taken.current, input, used);
-    const bool right = status && current_->top() == label;
-    slot_->count(taken.current, status.has_value(), label != kNoLabel, right, status ? current_->duration() : 0);
-    MORU_RETURN_IF_ERROR(status);
-    item.set(options_.output,
-             model::Tensor::of<float>({static_cast<std::int64_t>(current_->probabilities().size())}, current_->probabilities()));
-    item.set("class", current_->top());
-    set_name(item, "class_name", taken.current->card.labels, current_->top());
-    if (label != kNoLabel) set_name(item, options_.reference + "_name", taken.current->card.labels, label);
-    item.set("release", taken.current->release);
-    item.set(kThresholdNote, taken.current->card.alert_threshold);
-    output.emit(std::move(item));
-    run_shadow(taken, input, used, label);
-    return {};
+    Status result;
+    process_batch(0, {&item, 1}, output, {&result, 1});
+    return result;
   }
 
+  void process_batch(std::size_t, std::span<Item> items, Output& output, std::span<Status> results) override {
+    const auto taken = wait_for_model();
+    Status status;
+    if (taken) {
+      status = ready(current_, taken->current);
+    } else {
+      status = fail(taken.error());
+    }
+    batch_.clear();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      results[i] = status ? take(items[i], i) : status;
+      if (!results[i] && taken) slot_->count(taken->current, false, false, false, 0);
+    }
+    if (!status || batch_.empty()) return;
+    const Status ran = current_->run(inputs_of(batch_), *clock_);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const Status each = ran ? current_->finite(i) : ran;
+      pass_on(*taken, i, each, items[batch_[i].item], output);
+      results[batch_[i].item] = each;
+    }
+    run_shadow(*taken, ran);
+  }
+
+  std::size_t largest_batch() const override { return static_cast<std::size_t>(options_.max_batch); }
+  TimeNs batch_wait() const override { return options_.max_wait_us * kMicrosecond; }
   std::string waiting_for() const override { return waiting_ ? "a release" : ""; }
 
  private:
+  /// An item on its way through the model.
+  struct Entry {
+    std::size_t item;
+    std::int64_t label;
+    bool ok = false;  ///< the current model has answered
+  };
+
   /// What people call a class, where the model's card says it.
   static void set_name(Item& item, std::string_view field, const std::vector<std::string>& labels, std::int64_t index) {
     if (index >= 0 && index < static_cast<std::int64_t>(labels.size())) item.set(field, labels[static_cast<std::size_t>(index)]);
@@ -293,30 +136,80 @@ class InferStage final : public Stage {
     return taken;
   }
 
-  /// Runs `model` by way of `inference`, which is made anew when the model is another one than before.
-  Status infer(std::optional<Inference>& inference, const std::shared_ptr<LoadedModel>& model, const model::Tensor& input,
-               const std::optional<Normalisation>& used) {
-    if (!inference || inference->model() != model) {
-      inference.reset();
-      MORU_ASSIGN_OR_RETURN(inference, Inference::create(model));
-    }
-    return inference->run(input, used, *clock_);
+  /// Makes `inference` anew when the model is another one than before.
+  Status ready(std::optional<Inference>& inference, const std::shared_ptr<LoadedModel>& model) {
+    if (inference && inference->model() == model) return {};
+    inference.reset();
+    MORU_ASSIGN_OR_RETURN(inference, Inference::create(model, options_.answer, options_.max_batch));
+    return {};
   }
 
-  void run_shadow(const ModelSlot::Taken& taken, const model::Tensor& input, const std::optional<Normalisation>& used, std::int64_t label) {
-    if (!taken.shadow) {
-      shadow_.reset();  // lets go of a candidate that is no longer wanted
+  /// Puts an item's tensor into the batch; the data are shared, so that they are still there for the candidate when the item has gone.
+  Status take(const Item& item, std::size_t index) {
+    const auto* tensor = item.get<model::Tensor>(options_.input);
+    if (tensor == nullptr)
+      return fail(ErrorCode::kInvalidArgument, fmt::format("infer: found no tensor in field '{}', expected one", options_.input));
+    MORU_RETURN_IF_ERROR(current_->check(*tensor));
+    const auto* reference = options_.reference.empty() ? nullptr : item.get<std::int64_t>(options_.reference);
+    batch_.push_back({.item = index, .label = reference == nullptr ? kNoLabel : *reference});
+    inputs_.resize(std::max(inputs_.size(), batch_.size()));
+    inputs_[batch_.size() - 1] = {*tensor, normalisation_of(item, options_.input)};
+    return {};
+  }
+  std::span<const Inference::Input> inputs_of(const std::vector<Entry>& batch) const { return {inputs_.data(), batch.size()}; }
+
+  void pass_on(const ModelSlot::Taken& taken, std::size_t index, const Status& status, Item& item, Output& output) {
+    Entry& entry = batch_[index];
+    entry.ok = status.has_value();
+    const bool classes = options_.answer == Answer::kClasses;
+    const bool labelled = classes && entry.label != kNoLabel;
+    const bool right = entry.ok && classes && current_->top(index) == entry.label;
+    slot_->count(taken.current, entry.ok, labelled, right, entry.ok ? current_->duration() : 0);
+    if (!entry.ok) return;
+    const auto values = current_->values(index);
+    const auto& card = taken.current->card;
+    if (options_.answer == Answer::kError) {
+      item.set(options_.output, current_->error(index));
+    } else {
+      item.set(options_.output, model::Tensor::of<float>({static_cast<std::int64_t>(values.size())}, values));
+    }
+    if (classes) {
+      item.set("class", current_->top(index));
+      set_name(item, "class_name", card.labels, current_->top(index));
+      if (labelled) set_name(item, options_.reference + "_name", card.labels, entry.label);
+    }
+    item.set("release", taken.current->release);
+    item.set(kThresholdNote, card.alert_threshold);
+    output.emit(std::move(item));
+  }
+
+  /// After the items have been passed on. What the current model could not answer is not compared.
+  void run_shadow(const ModelSlot::Taken& taken, const Status& current_ran) {
+    if (!taken.shadow || !current_ran) {
+      if (!taken.shadow) shadow_.reset();  // lets go of a candidate that is no longer wanted
       return;
     }
+    bool ran = ready(shadow_, taken.shadow).has_value();
+    const auto inputs = inputs_of(batch_);
+    for (const auto& input : inputs) ran = ran && shadow_->check(input.tensor);
+    ran = ran && shadow_->run(inputs, *clock_).has_value();
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      if (batch_[i].ok) count_shadow(taken, i, ran && shadow_->finite(i));
+    }
+  }
+
+  void count_shadow(const ModelSlot::Taken& taken, std::size_t i, bool ok) {
+    const bool classes = options_.answer == Answer::kClasses;
     ModelSlot::ShadowResult result;
-    result.labelled = label != kNoLabel;
-    result.current_right = current_->top() == label;
+    result.ok = ok;
+    result.labelled = classes && batch_[i].label != kNoLabel;
     result.current_ns = current_->duration();
-    result.ok = infer(shadow_, taken.shadow, input, used).has_value();
-    if (result.ok) {
-      result.agree = shadow_->top() == current_->top();
-      result.candidate_right = shadow_->top() == label;
+    result.current_right = classes && current_->top(i) == batch_[i].label;
+    if (ok) {
       result.candidate_ns = shadow_->duration();
+      // Of plain values there is no telling what is near enough.
+      result.agree = classes && shadow_->top(i) == current_->top(i);
+      result.candidate_right = classes && shadow_->top(i) == batch_[i].label;
     }
     slot_->count_shadow(taken.shadow, result);
   }
@@ -328,17 +221,35 @@ class InferStage final : public Stage {
   std::atomic<bool> waiting_{false};
   std::optional<Inference> current_;
   std::optional<Inference> shadow_;
+  std::vector<Entry> batch_;
+  std::vector<Inference::Input> inputs_;  ///< of the batch
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   InferOptions options;
+  std::string answer = "classes";
   ConfigReader reader(object);
   reader.required("model", &options.model);
+  reader.optional("backend", &options.backend);
+  reader.choice("activation", &options.activation, {"none", "softmax"});
   reader.optional("input", &options.input);
   reader.optional("output", &options.output);
+  reader.choice("answer", &answer, {"classes", "values", "error"});
   reader.optional("reference", &options.reference);
+  reader.optional("max_batch", &options.max_batch, {.min = 1, .max = 128});
+  reader.optional("max_wait_us", &options.max_wait_us, {.min = 0, .max = 1e7});
   MORU_RETURN_IF_ERROR(reader.finish());
   options.where = object.where();
+  options.answer = answer == "values" ? Answer::kValues : answer == "error" ? Answer::kError : Answer::kClasses;
+  if (options.output.empty()) options.output = options.answer == Answer::kClasses ? "probabilities" : answer;
+  const auto wrong = [&](std::string_view name, std::string_view expected) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found '{}', expected {}", object.find(name)->where(), name, expected));
+  };
+  for (const std::string_view name : {"backend", "activation"}) {
+    if (object.find(name) && !is_model_file(options.model)) return wrong(name, "it with a model from a file only");
+  }
+  if (options.backend != "auto") MORU_RETURN_IF_ERROR_IN(options.where, runtime::choose_backend(options.backend));
+  if (!options.reference.empty() && options.answer != Answer::kClasses) return wrong("reference", "it with answer: classes only");
   return std::make_unique<InferStage>(std::move(options));
 }
 
@@ -348,24 +259,36 @@ extern const StageSpec kStage_infer;
 const StageSpec kStage_infer{
     .name = "infer",
     .kind = StageKind::kStage,
-    .doc = R"(Runs each item through the current model of a slot, batch 1.
+    .doc = R"(Runs items through a model: one from a file, or the current one of a slot that the node's agent fills.
 
-Reads   INPUT      tensor, float32, of the shape that the model takes ([1, 1, 28, 28])
+Reads   INPUT      tensor of the model's type and of the shape that it takes ([1, 1, 28, 28]), or float32 for a TFLite model of levels
         REFERENCE  int64, the class that is known to be right (optional, for statistics only)
-Writes  OUTPUT     tensor float32 [C], probabilities (softmax is applied when the model card says so)
-        class      int64, the class of the highest probability
-        release    int64, of the model that ran
-        class_name, REFERENCE_name   text, the names of both classes, where the model card has them
+Writes  release    int64, of the model that ran; 0 of a file
+        and, as `answer` says what the model's first output is:
+        classes: OUTPUT   tensor float32 [C], probabilities (softmax is applied when the model card, or `activation`, says so)
+                 class    int64, the class of the highest probability
+                 class_name, REFERENCE_name   text, the names of both classes, where the model card has them
+        values:  OUTPUT   tensor float32, flat
+        error:   OUTPUT   double, the mean squared difference between output and input, of a model that gives its input again
+
+Items that wait in the stage's queue go through the model together, up to max_batch, where its first extent is open; the results are those
+of one after the other, and in order. One that comes alone is run at once. When some have come, but not max_batch, max_wait_us is how long
+to wait for more.
 
 A model is swapped between two items. Without a model the stream waits ("waiting for a release") and its sources do not
 begin. A candidate in shadow runs on the same items after they have been passed on, and changes nothing but statistics.
 Where the tensor was normalised for another model card (image_to_tensor leaves a note), it is put right first.
 
 Options
-  model: NAME            resource model/NAME of the node
+  model: NAME or FILE    resource model/NAME of the node; what has a dot or a slash is a file, .onnx or .tflite
+  backend: auto          of a file: native, onnxruntime, ...; auto: native, or onnxruntime where native lacks an op
+  activation: none       of a file: softmax when it gives logits
   input: tensor
-  output: probabilities
+  output: probabilities  of answer values: values; of error: error
+  answer: classes        or values, error
   reference: FIELD       none
+  max_batch: 1           to 128
+  max_wait_us: 0
 )",
     .example = R"(apiVersion: moru.dev/v1
 kind: Stream

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 
 #include "core/histogram.h"
@@ -16,12 +17,24 @@
 
 namespace moru::edge {
 
+/// What the integers of a port stand for: real = scale * (stored - zero point).
+struct Levels {
+  float scale = 1.0F;
+  std::int64_t zero_point = 0;
+};
+
 /// A model that is loaded, warmed up and ready. One user at a time.
 struct LoadedModel {
   std::int64_t release = 0;
   model::ModelCard card;
   std::unique_ptr<runtime::Session> session;
+  std::optional<Levels> input_levels = std::nullopt;  ///< of a port of integers, where the file says it
+  std::optional<Levels> output_levels = std::nullopt;
+  std::int64_t prepared_batch = 1;  ///< batches of 1, 2, 4, ... up to this are planned
 };
+
+/// Plans the model for batches of 1, 2, 4, ... items, where its first extent is open.
+Status prepare_batches(LoadedModel& model, std::int64_t max_batch);
 
 struct InferenceStats {
   std::uint64_t items = 0;
@@ -45,7 +58,8 @@ class ModelSlot final : public Resource {
   InferenceStats stats() const;
   bool has_model() const;
 
-  /// For the stage.
+  /// For the stage. Models that are put in from now on are planned for batches of so many items, by whoever puts them in.
+  void want_batches(std::int64_t max_batch);
   struct Taken {
     std::shared_ptr<LoadedModel> current;
     std::shared_ptr<LoadedModel> shadow;
@@ -67,7 +81,10 @@ class ModelSlot final : public Resource {
   void count_shadow(const std::shared_ptr<LoadedModel>& candidate, const ShadowResult& result);
 
  private:
+  void get_ready(const std::shared_ptr<LoadedModel>& model) const;
+
   mutable std::mutex mutex_;
+  std::int64_t max_batch_ = 1;
   mutable std::condition_variable_any changed_;
   std::shared_ptr<LoadedModel> current_;
   std::shared_ptr<LoadedModel> shadow_;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "edge/streams/item_key.h"
-#include "edge/streams/key_table.h"
+#include "edge/streams/keyed_states.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
@@ -22,21 +21,20 @@ struct RateOptions {
 /// A bucket of tokens a key; an item takes one. The source of the method: the token bucket of RFC 2697, with one rate.
 class RateLimit final : public Stage {
  public:
-  explicit RateLimit(RateOptions options)
-      : options_(std::move(options)), key_(options_.key), buckets_(options_.max_keys, options_.refill()) {}
+  explicit RateLimit(const RateOptions& options)
+      : rate_hz_(options.rate_hz), burst_(options.burst), buckets_(options.key, options.where, options.max_keys, options.refill()) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    MORU_RETURN_IF_ERROR(check_key(inputs[0], options_.key, options_.where));
+    MORU_RETURN_IF_ERROR(buckets_.check(inputs[0]));
     return std::vector<Schema>{inputs[0]};
   }
 
   Status open(const StageContext&) override { return {}; }
 
   Status process(Item&& item, Output& output) override {
-    if (!key_.read(item)) return drop(output, "field missing");
-    if (!in_time_range(item.event_time)) return drop(output, "time out of range");
-    Bucket* const bucket = buckets_.find(key_.bytes(), item.event_time);
-    if (bucket == nullptr) return drop(output, "too many keys");
+    if (!buckets_.read(item)) return drop(output, "field missing");
+    Bucket* const bucket = buckets_.find(item, output);
+    if (bucket == nullptr) return {};
     if (!take(*bucket, item.event_time)) return drop(output, "rate");
     output.emit(std::move(item));
     return {};
@@ -50,11 +48,11 @@ class RateLimit final : public Stage {
 
   bool take(Bucket& bucket, TimeNs time) const {
     if (bucket.tokens < 0.0) {
-      bucket.tokens = options_.burst;
+      bucket.tokens = burst_;
       bucket.time = time;
     }
     if (time > bucket.time) {
-      bucket.tokens = std::min(options_.burst, bucket.tokens + static_cast<double>(time - bucket.time) * 1e-9 * options_.rate_hz);
+      bucket.tokens = std::min(burst_, bucket.tokens + static_cast<double>(time - bucket.time) * 1e-9 * rate_hz_);
       bucket.time = time;
     }
     // A whole token may have been added in parts that do not quite make one.
@@ -63,9 +61,9 @@ class RateLimit final : public Stage {
     return true;
   }
 
-  const RateOptions options_;
-  ItemKey key_;
-  KeyTable<Bucket> buckets_;
+  const double rate_hz_;
+  const double burst_;
+  KeyedStates<Bucket> buckets_;
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
@@ -79,7 +77,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   MORU_RETURN_IF_ERROR(reader.finish());
   options.key.assign(key.begin(), key.end());
   options.where = object.find("key").value_or(object).where();
-  return std::make_unique<RateLimit>(std::move(options));
+  return std::make_unique<RateLimit>(options);
 }
 
 }  // namespace

@@ -2,10 +2,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 
-#include "edge/streams/item_key.h"
-#include "edge/streams/key_table.h"
+#include "edge/streams/keyed_states.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
@@ -30,11 +28,10 @@ class Threshold final : public Stage {
         field_(options_.field),
         output_(options_.output),
         hold_(static_cast<TimeNs>(options_.hold_ms * 1e6)),
-        key_(options_.key),
-        states_(options_.max_keys, std::numeric_limits<TimeNs>::max() / 4) {}
+        states_(options_.key, options_.where, options_.max_keys) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    MORU_RETURN_IF_ERROR(check_key(inputs[0], options_.key, options_.where));
+    MORU_RETURN_IF_ERROR(states_.check(inputs[0]));
     MORU_RETURN_IF_ERROR(inputs[0].need_number(options_.where, options_.field));
     Schema schema = inputs[0];
     schema.set({.name = output_, .type = FieldType::kInt64});
@@ -45,11 +42,10 @@ class Threshold final : public Stage {
 
   Status process(Item&& item, Output& output) override {
     const auto value = number_of(field_.in(item));
-    if (!value || !key_.read(item)) return drop(output, "field missing");
+    if (!value || !states_.read(item)) return drop(output, "field missing");
     if (std::isnan(*value)) return drop(output, "not a number");
-    if (!in_time_range(item.event_time)) return drop(output, "time out of range");
-    State* const state = states_.find(key_.bytes(), item.event_time);
-    if (state == nullptr) return drop(output, "too many keys");
+    State* const state = states_.find(item, output);
+    if (state == nullptr) return {};
     const bool changed = update(*state, *value, item.event_time);
     if (options_.only_changes && !changed) return drop(output, "no change");
     item.fields.set(output_, std::int64_t{state->on ? 1 : 0});
@@ -88,8 +84,7 @@ class Threshold final : public Stage {
   const FieldFinder field_;
   const FieldName output_;
   const TimeNs hold_;
-  ItemKey key_;
-  KeyTable<State> states_;
+  KeyedStates<State> states_;
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {

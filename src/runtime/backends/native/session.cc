@@ -16,7 +16,7 @@ namespace {
 using model::Graph;
 
 constexpr std::string_view kLoad = "load model";
-constexpr std::size_t kMostPlans = 4;
+constexpr std::size_t kMostPlans = 8;  // as many as a stream's batches of 1, 2, 4, ... 128 need
 
 /// Extents that have a name, or stand in an input, become numbers; what follows from them is inferred.
 Result<Graph> with_extents(const Graph& graph, std::span<const model::Dims> extents) {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// measure_swap MODEL SECONDS: items at 1,000 a second through a model on the native engine, first left alone and then with a model swapped
+// in 20 times a second, as one line of JSON. "p99_us" and "inference_us" (its p99) are of the first half; "after_swap_us" is the latest
+// item of those that were the first of their model, "later" how many of them came later than p99 and one inference; "missed" counts numbers
+// that did not come through, "swaps" the models that ran.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "edge/streams/inference/model_file.h"
+#include "edge/streams/stage.h"
+#include "edge/streams/stream.h"
+
+namespace moru::edge {
+namespace {
+
+constexpr TimeNs kBetweenSwaps = 50 * kMillisecond;
+
+/// What came through: of which model, and how late after it was due.
+struct Passed {
+  std::uint64_t sequence;
+  std::int64_t release;
+  TimeNs latency;
+};
+class Log final : public Resource {
+ public:
+  std::vector<Passed> passed;
+  std::mutex mutex;
+};
+
+/// Puts the same tensor into each item.
+class Signal final : public Stage {
+ public:
+  Status open(const StageContext& context) override {
+    const auto slot = context.resource<ModelSlot>("model/line");
+    model::Dims dims;
+    for (const auto& dim : slot->take().current->session->inputs()[0].shape) dims.push_back(dim.known() ? dim.value : 1);
+    MORU_ASSIGN_OR_RETURN(tensor_, model::Tensor::create(model::DType::kFloat32, std::move(dims)));
+    return {};
+  }
+  Status process(Item&& item, Output& output) override {
+    item.set("tensor", tensor_);
+    output.emit(std::move(item));
+    return {};
+  }
+
+ private:
+  model::Tensor tensor_;
+};
+
+class Note final : public Stage {
+ public:
+  Status open(const StageContext& context) override {
+    clock_ = context.clock;
+    log_ = context.resource<Log>("log");
+    return {};
+  }
+  Status process(Item&& item, Output&) override {
+    const std::lock_guard lock(log_->mutex);
+    log_->passed.push_back({item.sequence, *item.get<std::int64_t>("release"), clock_->steady_now() - item.emitted});
+    return {};
+  }
+
+ private:
+  Clock* clock_ = nullptr;
+  std::shared_ptr<Log> log_;
+};
+
+template <class T>
+Result<std::unique_ptr<Stage>> make(const ConfigObject&) {
+  return std::make_unique<T>();
+}
+const StageSpec kSignal{.name = "signal", .kind = StageKind::kStage, .doc = "", .example = "", .create = make<Signal>, .light = true};
+const StageSpec kNote{.name = "note", .kind = StageKind::kSink, .doc = "", .example = "", .create = make<Note>, .light = true};
+
+constexpr std::string_view kStream = R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {{name: swap}}
+spec:
+  stages:
+    - {{name: source, stage: synthetic, options: {{rate_hz: 1000, items: {}}}}}
+    - {{name: signal, stage: signal, inputs: [source]}}
+    - {{name: infer, stage: infer, inputs: [signal], options: {{model: line, answer: values, max_batch: 8}}}}
+    - {{name: note, stage: note, inputs: [infer]}}
+)";
+
+struct Run {
+  std::vector<Passed> passed;
+  InferenceStats stats;
+};
+
+Result<Run> run(const char* model, std::uint64_t items, bool swaps) {
+  std::vector<const StageSpec*> table(all_stages().begin(), all_stages().end());
+  table.insert(table.end(), {&kSignal, &kNote});
+  MORU_ASSIGN_OR_RETURN(const auto document, ConfigObject::parse(fmt::format(kStream, items), "swap.yaml"));
+  MORU_ASSIGN_OR_RETURN(const auto spec, read_stream(document, table));
+  auto slot = std::make_shared<ModelSlot>();
+  auto log = std::make_shared<Log>();
+  log->passed.reserve(items);
+  std::int64_t release = 1;
+  MORU_ASSIGN_OR_RETURN(auto first, load_model_file(model, "native"));
+  first->release = release;
+  slot->swap(std::move(first));
+  Clock& clock = system_clock();
+  StageContext context{.clock = &clock, .resources = {{"model/line", slot}, {"log", log}}, .stream = {}, .stop = {}};
+  MORU_ASSIGN_OR_RETURN(const auto stream, Stream::start(spec, std::move(context)));
+  std::shared_ptr<LoadedModel> old;  // dies here and not on the stream's thread
+  while (!stream->finished()) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kBetweenSwaps));
+    if (!swaps) continue;
+    MORU_ASSIGN_OR_RETURN(auto next, load_model_file(model, "native"));
+    next->release = ++release;
+    old = slot->swap(std::move(next));
+  }
+  stream->stop();
+  return Run{.passed = std::move(log->passed), .stats = slot->stats()};
+}
+
+Status measure(const char* model, int seconds) {
+  const auto items = static_cast<std::uint64_t>(seconds) * 1000;
+  MORU_ASSIGN_OR_RETURN(auto quiet, run(model, items, false));
+  MORU_ASSIGN_OR_RETURN(const auto swapped, run(model, items, true));
+  const std::size_t rank = quiet.passed.size() * 99 / 100;
+  std::ranges::nth_element(quiet.passed, quiet.passed.begin() + static_cast<std::ptrdiff_t>(rank), {}, &Passed::latency);
+  const TimeNs p99 = quiet.passed[rank].latency;
+  const TimeNs inference = quiet.stats.p99_ns;
+  std::uint64_t missed = items - swapped.passed.size();
+  std::uint64_t swaps = 0;
+  std::uint64_t later = 0;
+  TimeNs latest = 0;
+  for (std::size_t i = 1; i < swapped.passed.size(); ++i) {
+    if (swapped.passed[i].sequence != swapped.passed[i - 1].sequence + 1) ++missed;
+    if (swapped.passed[i].release == swapped.passed[i - 1].release) continue;
+    ++swaps;
+    latest = std::max(latest, swapped.passed[i].latency);
+    if (swapped.passed[i].latency > p99 + inference) ++later;
+  }
+  const auto us = [](TimeNs ns) { return static_cast<double>(ns) / 1000.0; };
+  fmt::print("{{\"p99_us\": {:.1f}, \"inference_us\": {:.1f}, \"after_swap_us\": {:.1f}, \"later\": {}, \"swaps\": {}, \"missed\": {}}}\n",
+             us(p99), us(inference), us(latest), later, swaps, missed);
+  return {};
+}
+
+}  // namespace
+}  // namespace moru::edge
+
+int main(int argc, char** argv) {
+  int seconds = 0;
+  const std::string_view text = argc == 3 ? argv[2] : "";
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (seconds < 1) {
+    fmt::print(stderr, "measure_swap MODEL SECONDS\n");
+    return 2;
+  }
+  const auto status = moru::edge::measure(argv[1], seconds);
+  if (status) return 0;
+  fmt::print(stderr, "{}\n", status.error().message);
+  return 1;
+}
