@@ -28,6 +28,7 @@ struct Options {
   std::string outbox;
   std::uint64_t items = 0;
   std::string state;
+  std::string folder;
   Format format = Format::kText;
 };
 
@@ -105,6 +106,7 @@ Outcome run_stream(const Options& options) {
   std::optional<TempFolder> scratch;
   MORU_RETURN_IF_ERROR(add_models(options, spec, context));
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
+  context.state = options.folder;
   const auto outbox = context.resource<edge::Outbox>("outbox");
   const TimeNs started = system_clock().steady_now();
   MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context)));
@@ -154,6 +156,7 @@ void add_stream_run(CLI::App& app, std::function<Outcome()>* run) {
       ->capture_default_str();
   run_command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
   run_command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
+  run_command->add_option("--folder", options.folder, "Folder for what is to outlive the run: queues that go on on disk");
   run_command->add_option("--items", options.items, "Ends after so many items");
   run_command->add_option("--state", options.state,
                           "Writes the state and the ledger to this file each second and at the end, for `moru stream ledger`");

@@ -135,6 +135,7 @@ Status Agent::Impl::start_stream(const StreamSpec& spec, const std::string& mode
   context.clock = &clock;
   context.resources["model/" + model] = slot;
   context.resources["outbox"] = outbox;
+  context.state = paths.stream_state();
   MORU_ASSIGN_OR_RETURN(stream, Stream::start(spec, std::move(context)));
   return {};
 }
