@@ -161,6 +161,7 @@ Outcome run_stream(const Options& options) {
   std::optional<TempFolder> scratch;
   MORU_RETURN_IF_ERROR(add_models(options, spec, context));
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
+  context.state = options.seen.state;
   const auto outbox = context.resource<edge::Outbox>("outbox");
   MORU_ASSIGN_OR_RETURN(const auto seen, edge::Observation::prepare(options.seen, name, system_clock()));
   if (seen->watch()) context.resources["watch"] = seen->watch();
@@ -196,7 +197,8 @@ void add_seen(CLI::App& command, Options& options) {
   command.add_option("--dead-letters", options.dead_letters,
                      "Keeps rejected items in this file, in place of what the stream file says; the source 'read_ndjson' reads it");
   command.add_option("--state", options.seen.state,
-                     "A folder for the state, written each second and at the end, and a socket: for `moru stream ledger`, `top` and `tap`");
+                     "A folder for the state, written each second and at the end, and a socket: for `moru stream ledger`, `top` and `tap`. "
+                     "Queues that go on on disk lie there, too, unless the file says where");
   command.add_option("--metrics", options.seen.metrics, "ADDRESS:PORT at which Prometheus finds /metrics");
   command.add_option("--traces", options.seen.traces,
                      "Where sampled items are sent as OpenTelemetry traces (OTLP, JSON): http://127.0.0.1:4318");

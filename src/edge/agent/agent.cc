@@ -139,6 +139,7 @@ Status Agent::Impl::start_stream(const StreamSpec& spec, const std::string& mode
   context.resources["outbox"] = outbox;
   MORU_ASSIGN_OR_RETURN(observation, Observation::prepare(options.seen, spec.name, clock));
   if (observation->watch()) context.resources["watch"] = observation->watch();
+  context.state = paths.stream_state();
   MORU_ASSIGN_OR_RETURN(stream, Stream::start(spec, std::move(context)));
   return observation->begin(*stream, [this] {
     StreamState seen = stream->state();

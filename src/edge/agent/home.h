@@ -33,6 +33,7 @@ struct HomePaths {
   Path releases() const { return home / "releases"; }
   Path incoming() const { return home / "incoming"; }
   Path outbox() const { return home / "outbox"; }
+  Path stream_state() const { return home / "stream"; }
   Path status() const { return home / "status.json"; }
 };
 

@@ -153,6 +153,7 @@ void Lane::close_source() {
     publish();
   }
   if (source_open_) tell(head().close(), "close");
+  if (head().receipts() != nullptr) head().receipts()->close();
 }
 
 /// A stage that cannot be prepared still takes its items, to drop them: nobody upstream may wait for ever.

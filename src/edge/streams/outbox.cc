@@ -51,10 +51,12 @@ Status Outbox::Impl::append(std::string_view kind, std::string_view body) {
                                folder.string(), kind.substr(0, kMaxKind), body.size(), options.max_record_bytes)});
   }
   const std::string frame = encode_frame(last + 1, kind, body);
-  if (total_bytes + frame.size() > options.max_bytes) {
+  const double share = kind == kUrgentKind ? 1.0 : 1.0 - options.urgent_share;
+  const auto limit = static_cast<std::uint64_t>(share * static_cast<double>(options.max_bytes));
+  if (total_bytes + frame.size() > limit) {
     return refuse(DropReason::kOutboxFull,
                   {ErrorCode::kResourceExhausted, fmt::format("outbox '{}': found {} bytes waiting for the hub, expected at most {}",
-                                                              folder.string(), total_bytes, options.max_bytes)});
+                                                              folder.string(), total_bytes, limit)});
   }
   if (!active) {
     if (auto status = open_segment(); !status) return refuse(DropReason::kDiskFull, std::move(status).error());

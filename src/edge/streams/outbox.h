@@ -17,6 +17,8 @@
 
 namespace moru::edge {
 
+/// The kind that goes first where there is little room.
+inline constexpr std::string_view kUrgentKind = "alert";
 /// Largest body of a record, as in wire::Record.
 inline constexpr std::size_t kMaxRecordBytes = 16U << 10U;
 
@@ -24,6 +26,7 @@ struct OutboxOptions {
   std::uint64_t max_bytes = std::uint64_t{256} << 20U;    ///< beyond: the new record is dropped("outbox full") and counted
   std::uint64_t segment_bytes = std::uint64_t{1} << 20U;  ///< a file of the log is closed at the first sync() beyond
   std::size_t max_record_bytes = kMaxRecordBytes;         ///< of a body
+  double urgent_share = 0.125;                            ///< of max_bytes, kept free for records of the kind kUrgentKind
 };
 
 /// The kind of the record that stands in for one whose bytes were lost on disk, so that sequence numbers have no holes;

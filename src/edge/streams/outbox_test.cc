@@ -205,6 +205,31 @@ TEST_F(OutboxTest, HasRoomAgainWhenOneUnsyncedBurstHadFilledIt) {
   expect_records(*outbox, taken + 1, taken + 20);
 }
 
+TEST_F(OutboxTest, KeepsRoomForAlertsWhenResultsHaveFilledIt) {
+  const auto outbox = open({.max_bytes = 16 << 10});
+  std::uint64_t results = 0;
+  std::uint64_t alerts = 0;
+  while (outbox->append("result", std::string(100, 'r'))) ++results;
+  while (outbox->append("alert", std::string(100, 'a'))) ++alerts;
+  EXPECT_NEAR(static_cast<double>(alerts) / static_cast<double>(results + alerts), 0.125, 0.01);
+  EXPECT_FALSE(outbox->append("result", "{}"));
+  ASSERT_TRUE(outbox->sync());
+  const auto records = outbox->read(0, 10'000);
+  ASSERT_TRUE(records);
+  EXPECT_EQ(records->size(), results + alerts);
+  EXPECT_EQ(records->back().kind, "alert");
+}
+
+TEST_F(OutboxTest, LetsGoOfAReceiptWhenTheRecordIsDurable) {
+  const auto outbox = open();
+  std::vector<std::uint64_t> settled;
+  const auto book = std::make_shared<ReceiptBook>([&](std::uint64_t number, Outcome) { settled.push_back(number); });
+  ASSERT_TRUE(outbox->append("result", "{}", book->issue(1)));
+  EXPECT_TRUE(settled.empty());
+  ASSERT_TRUE(outbox->sync());
+  EXPECT_EQ(settled, std::vector<std::uint64_t>{1});
+}
+
 TEST_F(OutboxTest, DropsARecordThatIsTooLarge) {
   const auto outbox = open();
   const auto status = outbox->append("result", std::string(kMaxRecordBytes + 1, 'x'));

@@ -32,7 +32,8 @@ Spill::~Spill() {
 
 Result<std::unique_ptr<Spill>> Spill::open(SpillOptions options, const std::string& stream, Clock& clock) {
   MORU_ASSIGN_OR_RETURN(auto log,
-                        Outbox::open(options.folder, stream, {.max_bytes = options.max_bytes, .max_record_bytes = kHead + kMaxItemBytes}));
+                        Outbox::open(options.folder, stream,
+                                     {.max_bytes = options.max_bytes, .max_record_bytes = kHead + kMaxItemBytes, .urgent_share = 0.0}));
   return std::unique_ptr<Spill>(new Spill(std::move(log), clock));
 }
 

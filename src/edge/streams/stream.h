@@ -130,7 +130,8 @@ class Stream {
   virtual StreamState state() const = 0;
   virtual void drain_at(std::uint64_t items) = 0;
   /// Ends the sources, lets everything in flight pass, closes all stages. An item in a stage that waits for something
-  /// from outside is dropped("stopped") and counted there.
+  /// from outside is dropped("stopped") and counted there; its sender is not told that it is stored. What queues have on disk stays
+  /// there for the next run.
   virtual void stop() = 0;
   /// From when an item was due at its source to the end of a sink, in ns. Borrowed.
   virtual const Histogram& latency() const = 0;

@@ -67,7 +67,7 @@ TEST_F(TimeTest, WhatComesFromTheFutureDoesNotCloseAllWindows) {
 
 TEST_F(TimeTest, ASourceThatIsSilentHoldsNobodyUp) {
   const auto stream = start(
-      "    - {name: quick, stage: ticks, options: {items: 100, step_ms: 1000}}\n"
+      "    - {name: quick, stage: ticks, options: {items: 100, step_ms: 1000, silent: true}}\n"
       "    - {name: quiet, stage: ticks, idle_ms: 500, options: {items: 1, silent: true}}\n"
       "    - {name: both, stage: timed_gate, inputs: [quick, quiet]}\n",
       &clock_);
