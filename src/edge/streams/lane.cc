@@ -354,7 +354,7 @@ void Lane::publish() {
   local_.now = 0;
   local_.wall = 0;
   if (!local_.ended.empty()) {
-    const TimeNs now = shared_.clock.steady_now();
+    const TimeNs now = shared_.tape.reader ? local_.clock->steady_now() : shared_.clock.steady_now();
     for (const TimeNs emitted : local_.ended) shared_.latency.record(now - emitted);
     local_.ended.clear();
   }
