@@ -19,9 +19,9 @@ class DeadLettersTest : public ::testing::Test {
  protected:
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
   std::vector<Json> lines(const std::string& name) const {
-    const auto text = read_file(path(name));
+    const std::string text = read_file(path(name)).value_or("");
     std::vector<Json> result;
-    for (const auto line : split(text ? *text : "", '\n')) {
+    for (const auto line : split(text, '\n')) {
       if (!line.empty()) result.push_back(parse_json(line, name).value_or(Json()));
     }
     return result;
