@@ -79,7 +79,9 @@ Result<WavFormat> parse_wav(std::string_view head, std::uint64_t file_bytes) {
       return format;
     }
     if (size > head.size() - at) return corrupt(fmt::format("a chunk of {} bytes", size), "one that lies in the file, before the samples");
-    if (name == "fmt ") MORU_ASSIGN_OR_RETURN(format, parse_format(head.substr(at, size)));
+    if (name == "fmt ") {
+      MORU_ASSIGN_OR_RETURN(format, parse_format(head.substr(at, size)));
+    }
     at += static_cast<std::size_t>(size + size % 2);
   }
   return corrupt("no samples", "a chunk 'data'");
