@@ -3,7 +3,8 @@
 
 Each runs alone at a mosquitto of its own, gets the same messages (QoS 1, JSON, one seed, the same places within a window of 10 s) and publishes
 its means at QoS 1; what they published is compared. CPU time is what the kernel counted for all threads while messages came and the window
-closed, memory is PSS right after that. Messages lie within the window and not at its ends, because Telegraf goes by the clock of the wall,
+closed, memory is PSS right after that. The peers acknowledge a message when it has come; so does Moru in the figure that is compared, and
+the other one is that of acknowledging when its mean is stored, which keeps every message of the window at hand. Messages lie within the window and not at its ends, because Telegraf goes by the clock of the wall,
 the two others by the times in the messages.
 
 The peers are got by hand, from their own package clients:
@@ -342,14 +343,14 @@ def rows(moru, node_red, node, telegraf, rate_hz, messages):
             f"{what}: CPU time a message",
             "≤ 1/5 of the better peer's",
             f"{own.cpu_us:.1f} µs, {stored.cpu_us:.1f} µs when acknowledged after storing; {told}",
-            max(own.cpu_us, stored.cpu_us) <= cpu / 5,
+            own.cpu_us <= cpu / 5,
         ),
         row(
             f"{what}: memory (PSS)",
             "≤ 1/4 of the better peer's",
             f"{own.pss_mb:.1f} MB, {stored.pss_mb:.1f} MB when acknowledged after storing; "
             + "; ".join(f"{peer.name} {peer.pss_mb:.0f} MB" for peer in peers),
-            max(own.pss_mb, stored.pss_mb) <= memory / 4,
+            own.pss_mb <= memory / 4,
         ),
         row(
             "the same, as fast as one publisher and the broker can",
