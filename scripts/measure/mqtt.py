@@ -3,9 +3,11 @@
 
 Each runs alone at a mosquitto of its own, gets the same messages (QoS 1, JSON, one seed, the same places within a window of 10 s) and publishes
 its means at QoS 1; what they published is compared. CPU time is what the kernel counted for all threads while messages came and the window
-closed, memory is PSS right after that. The peers acknowledge a message when it has come; so does Moru in the figure that is compared, and
-the other one is that of acknowledging when its mean is stored, which keeps every message of the window at hand. Messages lie within the window and not at its ends, because Telegraf goes by the clock of the wall,
+closed, memory is PSS right after that. Messages lie within the window and not at its ends, because Telegraf goes by the clock of the wall,
 the two others by the times in the messages.
+
+The peers acknowledge a message when it has come. So does Moru in the figure that is compared; the other one is that of acknowledging when
+the mean is stored, which keeps a receipt for each message of the window at hand.
 
 The peers are got by hand, from their own package clients:
 
