@@ -19,7 +19,6 @@ namespace {
 
 using model::Tensor;
 using testing::Caught;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class InferenceTest : public ::testing::Test {
