@@ -185,6 +185,7 @@ Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
   plan_->weights_.push_back(std::move(memory));
   plan_->weight_bytes_ += bytes;
+  plan_->held_bytes_ += aligned_size(bytes);
   work_.weight_bytes += bytes;
   return plan_->weights_.back().get();
 }
