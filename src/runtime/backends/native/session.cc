@@ -43,7 +43,9 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads)
   const bool open = has_open_extents(model->inputs);
   const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && open;
   if (!planned && !later) return fail(planned.error().in(kLoad));
-  if (!open) model->graph = {};  // never planned anew; the plan has weights of its own
+  // Where it is never planned anew the plan has weights of its own. A copy has no room to grow, and does not lie among what was made and
+  // let go on the way.
+  model->graph = open ? Graph(model->graph) : Graph();
   return session;
 }
 
