@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the seeds of the fuzzers' corpora: make_corpus FOLDER makes FOLDER/onnx, tflite, text and bundle. The same each time.
+// Writes the seeds of the fuzzers' corpora: make_corpus FOLDER makes FOLDER/onnx, tflite, text, bundle and engine. The same each time.
 // Files beside these seeds are findings; they stay.
 #include <fmt/format.h>
 
 #include <cstdio>
 
+#include "core/random.h"
 #include "model/formats/bundle/bundle.h"
 #include "model/formats/bundle/model_card.h"
 #include "model/formats/onnx/onnx.h"
@@ -233,6 +234,23 @@ Status write_bundle_seeds(const Path& folder) {
   return write_seed(folder, "bad_header_size", huge);
 }
 
+/// Of each kind of network some, by choices that are many enough for any; and one of each that its seed alone chooses.
+Status write_engine_seeds(const Path& folder) {
+  constexpr int kKinds = 5;
+  constexpr int kEach = 4;
+  constexpr int kChoices = 96;
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  for (int kind = 0; kind < kKinds; ++kind) {
+    for (int i = 0; i < kEach; ++i) {
+      Rng rng(static_cast<std::uint64_t>(kind * kEach + i));
+      std::string bytes = {static_cast<char>(kind), static_cast<char>(i)};
+      for (int choice = 0; choice < kChoices && i > 0; ++choice) bytes += static_cast<char>(rng.below(256));
+      MORU_RETURN_IF_ERROR(write_seed(folder, fmt::format("kind_{}_{}", kind, i), bytes));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -244,6 +262,7 @@ int main(int argc, char** argv) {
   if (status) status = write_text_seeds(Path(argv[1]) / "text");
   if (status) status = write_tflite_seeds(Path(argv[1]) / "tflite");
   if (status) status = write_bundle_seeds(Path(argv[1]) / "bundle");
+  if (status) status = write_engine_seeds(Path(argv[1]) / "engine");
   if (status) return 0;
   std::fprintf(stderr, "make_corpus: %s\n", status.error().message.c_str());
   return 1;

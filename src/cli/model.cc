@@ -13,6 +13,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
   add_model_compare(app, run);
   add_model_convert(app, run);
   add_model_check(app, run);
+  add_model_fit(app, run);
   add_model_partition(app, run);
 }
 
@@ -21,7 +22,7 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
 extern const NounSpec kNoun_model;
 const NounSpec kNoun_model{
     .name = "model",
-    .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them, and split them",
+    .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them and whether they fit, and split them",
     .add = add};
 
 }  // namespace moru::cli

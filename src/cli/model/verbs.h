@@ -20,6 +20,7 @@ void add_model_run(CLI::App& app, std::function<Outcome()>* run);
 void add_model_compare(CLI::App& app, std::function<Outcome()>* run);
 void add_model_convert(CLI::App& app, std::function<Outcome()>* run);
 void add_model_check(CLI::App& app, std::function<Outcome()>* run);
+void add_model_fit(CLI::App& app, std::function<Outcome()>* run);
 void add_model_partition(CLI::App& app, std::function<Outcome()>* run);
 
 /// `moru model show` of a bundle. Its signature is checked when a key is given; `bytes` are the file's.

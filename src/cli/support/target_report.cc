@@ -73,15 +73,6 @@ std::string problems(const Report& report) {
   return out;
 }
 
-std::string memory_text(const model::targets::MemoryReport& memory) {
-  const auto human = [](std::int64_t bytes) { return human_bytes(static_cast<std::uint64_t>(bytes)); };
-  return fmt::format("memory        {}: {} of {} at least, there are {}{}\n", clean_text(memory.rule.name),
-                     memory.rule.holds == "all" ? "everything" : memory.rule.holds, human(memory.needed), human(memory.rule.bytes),
-                     memory.fits()        ? ""
-                     : memory.rule.spills ? "; the rest spills, and is slower"
-                                          : "; too much");
-}
-
 std::string verdict(const Report& report) {
   if (!report.refused.empty()) return "refused: " + report.refused;
   if (report.met()) return "all of it runs there";
@@ -120,6 +111,28 @@ Result<std::optional<std::int64_t>> opset_for(const model::targets::Target& targ
   return opset;
 }
 
+std::string memory_text(const model::targets::MemoryReport& memory) {
+  const auto human = [](std::int64_t bytes) { return human_bytes(static_cast<std::uint64_t>(bytes)); };
+  return fmt::format("memory        {}: {} of {} at least, there are {}{}\n", clean_text(memory.rule.name),
+                     memory.rule.holds == "all" ? "everything" : memory.rule.holds, human(memory.needed), human(memory.rule.bytes),
+                     memory.fits()        ? ""
+                     : memory.rule.spills ? "; the rest spills, and is slower"
+                                          : "; too much");
+}
+
+Json memory_json(std::span<const model::targets::MemoryReport> memories) {
+  Json memory = Json::array();
+  for (const auto& one : memories) {
+    memory.push_back({{"name", one.rule.name},
+                      {"holds", one.rule.holds},
+                      {"needed_bytes", one.needed},
+                      {"bytes", one.rule.bytes},
+                      {"fits", one.fits()},
+                      {"spills", !one.fits() && one.rule.spills}});
+  }
+  return memory;
+}
+
 std::string to_text(const Report& report, const model::targets::Target& target) {
   std::string out = fmt::format("target        {}: {}\n", clean_text(target.name), clean_text(target.doc));
   out += fmt::format("eats          {}, by {}{}\n", report.format, clean_text(target.runtime),
@@ -151,15 +164,6 @@ Json to_json(const Report& report) {
                      {"changes", node.changes},
                      {"macs", node.macs}});
   }
-  Json memory = Json::array();
-  for (const auto& one : report.memory) {
-    memory.push_back({{"name", one.rule.name},
-                      {"holds", one.rule.holds},
-                      {"needed_bytes", one.needed},
-                      {"bytes", one.rule.bytes},
-                      {"fits", one.fits()},
-                      {"spills", !one.fits() && one.rule.spills}});
-  }
   Json changes = Json::array();
   for (const auto& change : report.changes) changes.push_back({{"change", change.text}, {"nodes", change.nodes}});
   return {{"target", report.target},
@@ -175,7 +179,7 @@ Json to_json(const Report& report) {
           {"macs", report.macs},
           {"accelerator_macs", report.accelerator_macs},
           {"pieces", report.pieces},
-          {"memory", std::move(memory)},
+          {"memory", memory_json(report.memory)},
           {"changes", std::move(changes)},
           {"nodes", std::move(nodes)}};
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "cli/support/models.h"
@@ -26,6 +27,10 @@ Result<model::Graph> load_for_target(const Path& path, const model::LoadOptions&
 /// does not say. `asked`: by the user. kInvalidArgument for one that the target does not take, or that is never written.
 Result<std::optional<std::int64_t>> opset_for(const model::targets::Target& target, const model::targets::Checked& checked,
                                               const std::optional<std::int64_t>& asked = {});
+
+/// What a memory of the device is asked for, as a line and as a list.
+std::string memory_text(const model::targets::MemoryReport& memory);
+Json memory_json(std::span<const model::targets::MemoryReport> memories);
 
 /// For people: a table by op, then what does not run on the accelerator, grouped, then what would have to change.
 std::string to_text(const model::targets::Report& report, const model::targets::Target& target);

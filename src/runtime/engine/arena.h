@@ -22,8 +22,9 @@ struct ArenaPlan {
 
 inline constexpr std::size_t kAlignment = 64;
 
-/// Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): the largest first, each into
-/// the lowest gap that is free while it lives. Cost: quadratic in the number of buffers.
+/// Greedy (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): one after the other into the lowest gap
+/// that is free while it lives, the largest first, or those first that live when most is in use, whichever gives the smaller arena. Cost:
+/// quadratic in the number of buffers.
 ArenaPlan plan_arena(std::span<const Lifetime> lifetimes);
 
 }  // namespace moru::runtime::engine

@@ -47,6 +47,7 @@ class BinaryStep final : public SplitStep {
 void add_binary(Lowering& lowering, const Stored& a, const Stored& b, const Stored& y, kernels::BinaryMap map, Bounds bounds) {
   lowering.add(std::make_unique<BinaryStep>(Stretch<2>({a, b}, y), BinaryStep::Buffers{a.buffer, b.buffer, y.buffer}, map, bounds),
                {a.buffer, b.buffer, y.buffer});
+  may_overwrite(lowering, std::array{a, b}, y);
 }
 
 Status lower_binary(Lowering& lowering, const model::Node& node, kernels::BinaryMap map) {

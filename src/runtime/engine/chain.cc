@@ -184,6 +184,10 @@ bool Lowering::chain_steps(std::size_t begin, std::size_t end) {
   const auto renumber = [&](int& step) {
     if (step > static_cast<int>(begin)) step = std::max(static_cast<int>(begin), step - static_cast<int>(end - begin - 1));
   };
+  // A chain reads in other bands what it would overwrite in this one.
+  std::erase_if(overwrites_,
+                [&](const Overwrite& over) { return over.step >= static_cast<int>(begin) && over.step < static_cast<int>(end); });
+  for (Overwrite& over : overwrites_) renumber(over.step);
   for (Lifetime& lifetime : lifetimes_) {
     renumber(lifetime.first);
     renumber(lifetime.last);

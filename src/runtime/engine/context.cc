@@ -128,7 +128,9 @@ Status Context::add_workers() {
   return {};
 }
 
-std::size_t Context::memory_bytes() const { return plan_->arena_bytes() + (tables_.size() - 1) * plan_->worker_bytes(); }
+std::size_t Context::memory_bytes() const {
+  return aligned_size(plan_->arena_bytes()) + (tables_.size() - 1) * aligned_size(plan_->worker_bytes());
+}
 
 Frame Context::bind(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept {
   for (const CallersBuffer& callers : callers_) {

@@ -229,6 +229,7 @@ Status add_convolution(Lowering& lowering, const ConvGeometry& geometry, const C
   lowering.add(std::make_unique<ConvStep<Matrix>>(geometry, buffers, std::move(matrices), mode, scratch, rows_at_once, row, padding,
                                                   lowering.kernels()),
                uses);
+  if (buffers.residual != buffers.x) lowering.may_overwrite(buffers.residual, buffers.y);
   return {};
 }
 

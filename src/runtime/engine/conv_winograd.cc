@@ -140,6 +140,7 @@ Status add_winograd(Lowering& lowering, const ConvGeometry& geometry, const Conv
   if (buffers.residual >= 0) uses.push_back(buffers.residual);
   lowering.add(std::make_unique<WinogradStep>(geometry, buffers, std::move(matrices), out, scratch, *lowering.kernels().winograd_f32),
                uses);
+  if (buffers.residual != buffers.x) lowering.may_overwrite(buffers.residual, buffers.y);
   return {};
 }
 

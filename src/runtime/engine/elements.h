@@ -8,49 +8,65 @@
 
 namespace moru::runtime::engine {
 
-template <class F, class Out, class... In>
-class FunctionStep final : public Step {
+/// Walks what stretches; which function it is and of which types is known line by line only, so that one walk is there for all.
+template <std::size_t kOperands>
+class LinesStep : public Step {
  public:
-  static constexpr std::size_t kOperands = sizeof...(In);
   using Walk = Stretch<kOperands>;
-  FunctionStep(const std::array<Stored, kOperands>& operands, const Stored& y, F f) : walk_(operands, y), y_(y.buffer), f_(std::move(f)) {
-    for (std::size_t k = 0; k < kOperands; ++k) operands_[k] = operands[k].buffer;
-  }
+  using Operands = std::array<Stored, kOperands>;
+  using Places = std::array<const std::byte*, kOperands>;
 
-  void run(const Frame& frame) const noexcept override { run(frame, std::index_sequence_for<In...>()); }
+  LinesStep(const Operands& operands, const Stored& y);
+  void run(const Frame& frame) const noexcept final;
 
  private:
-  template <std::size_t... kAt>
-  void run(const Frame& frame, std::index_sequence<kAt...> /*at*/) const noexcept {
-    Out* y = frame.at<Out>(y_);
-    walk_.for_each_line([&](const typename Walk::Places& places, std::int64_t to, const typename Walk::Axis& axis) {
-      for (std::int64_t i = 0; i < axis.extent; ++i) {
-        y[to + i] = f_(frame.at<const In>(operands_[kAt])[places[kAt] + i * axis.steps[kAt]]...);
-      }
-    });
-  }
+  /// axis.extent results from `to` on, of the operands' elements from there on, side by side or one for all.
+  virtual void line(const Places& from, std::byte* to, const typename Walk::Axis& axis) const noexcept = 0;
 
   Walk walk_;
   std::array<BufferId, kOperands> operands_;
+  std::array<std::int64_t, kOperands> bytes_;  ///< of an element
   BufferId y_;
+  std::int64_t y_bytes_;
+};
+
+template <class F, class Out, class... In>
+class FunctionStep final : public LinesStep<sizeof...(In)> {
+ public:
+  using Base = LinesStep<sizeof...(In)>;
+  FunctionStep(const typename Base::Operands& operands, const Stored& y, F f) : Base(operands, y), f_(std::move(f)) {}
+
+ private:
+  void line(const typename Base::Places& from, std::byte* to, const typename Base::Walk::Axis& axis) const noexcept override {
+    line(from, reinterpret_cast<Out*>(to), axis, std::index_sequence_for<In...>());
+  }
+  template <std::size_t... kAt>
+  void line(const typename Base::Places& from, Out* y, const typename Base::Walk::Axis& axis,
+            std::index_sequence<kAt...> /*at*/) const noexcept {
+    for (std::int64_t i = 0; i < axis.extent; ++i) y[i] = f_(reinterpret_cast<const In*>(from[kAt])[i * axis.steps[kAt]]...);
+  }
+
   F f_;
 };
+
+/// The inputs of a node, and its output as they stretch to it, in the layout of the largest.
+template <std::size_t kOperands>
+struct Elements {
+  std::array<Stored, kOperands> operands;
+  Stored y;
+};
+template <std::size_t kOperands>
+Result<Elements<kOperands>> read_elements(Lowering& lowering, const model::Node& node);
+/// Adds the step that makes the output.
+template <std::size_t kOperands>
+void add_lines(Lowering& lowering, const Elements<kOperands>& elements, std::unique_ptr<LinesStep<kOperands>> step);
 
 /// Lowers a node of as many inputs as there are types In: y = f(inputs...). The types are those that the values lie in (int8 as uint8, 128
 /// higher); the caller has looked at them.
 template <class Out, class... In, class F>
 Status lower_elements(Lowering& lowering, const model::Node& node, F f) {
-  std::array<Stored, sizeof...(In)> operands;
-  std::vector<BufferId> uses;
-  const Stored* largest = nullptr;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    MORU_ASSIGN_OR_RETURN(operands[i], lowering.input(node, i));
-    uses.push_back(operands[i].buffer);
-    if (largest == nullptr || operands[i].count() > largest->count()) largest = &operands[i];
-  }
-  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), largest->layout));
-  uses.push_back(y.buffer);
-  lowering.add(std::make_unique<FunctionStep<F, Out, In...>>(operands, y, std::move(f)), uses);
+  MORU_ASSIGN_OR_RETURN(const auto elements, read_elements<sizeof...(In)>(lowering, node));
+  add_lines<sizeof...(In)>(lowering, elements, std::make_unique<FunctionStep<F, Out, In...>>(elements.operands, elements.y, std::move(f)));
   return {};
 }
 

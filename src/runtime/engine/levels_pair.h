@@ -72,6 +72,8 @@ void add_levels_pair(Lowering& lowering, const Stored& a, const Stored& b, const
   if (stands[0]) scratch.a = line();
   if (stands[1]) scratch.b = line();
   lowering.add(std::make_unique<LevelsPairStep<Call>>(walk, a.buffer, b.buffer, y.buffer, scratch, call, kernel), uses);
+  // Pieces of whole registers: else a kernel would read, behind the end of one, what another worker writes.
+  if (lies_as(a, y) && lies_as(b, y)) may_overwrite(lowering, std::array{a, b}, y);
 }
 
 }  // namespace moru::runtime::engine

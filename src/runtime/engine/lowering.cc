@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "model/ops/op.h"
 #include "runtime/engine/borders.h"
@@ -186,6 +187,7 @@ Result<std::byte*> Lowering::keep_bytes(std::size_t bytes) {
   MORU_ASSIGN_OR_RETURN(AlignedBytes memory, allocate_aligned(bytes));
   plan_->weights_.push_back(std::move(memory));
   plan_->weight_bytes_ += bytes;
+  plan_->held_bytes_ += aligned_size(bytes);
   work_.weight_bytes += bytes;
   return plan_->weights_.back().get();
 }
@@ -304,22 +306,70 @@ BufferId Lowering::new_buffer(Buffer buffer, std::size_t value_bytes) {
   return static_cast<BufferId>(plan_->buffers_.size() - 1);
 }
 
+void Lowering::may_overwrite(BufferId from, BufferId to) {
+  if (from >= 0) overwrites_.push_back({.step = static_cast<int>(plan_->steps_.size()) - 1, .from = from, .to = to});
+}
+
+std::vector<std::size_t> Lowering::shared_places() const {
+  std::vector<std::size_t> places(lifetimes_.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::vector<int> ends;  // by place
+  for (const Lifetime& lifetime : lifetimes_) ends.push_back(lifetime.last);
+  const auto in_arena = [&](std::size_t buffer) { return plan_->buffers_[buffer].kind == Buffer::Kind::kArena; };
+  for (const Overwrite& over : overwrites_) {
+    const auto to = static_cast<std::size_t>(over.to);
+    const std::size_t place = places[static_cast<std::size_t>(over.from)];
+    const bool meets = ends[place] == over.step && lifetimes_[to].first == over.step;
+    if (!meets || places[to] != to || !in_arena(place) || !in_arena(to)) continue;
+    places[to] = place;
+    ends[place] = lifetimes_[to].last;
+  }
+  return places;
+}
+
+namespace {
+
+/// Buffers of one place as one: how long it is used, and by how many bytes at most.
+std::vector<Lifetime> of_places(std::span<const Lifetime> lifetimes, std::span<const std::size_t> places) {
+  std::vector<Lifetime> whole(lifetimes.begin(), lifetimes.end());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    Lifetime& place = whole[places[i]];
+    place.bytes = std::max(place.bytes, lifetimes[i].bytes);
+    place.last = std::max(place.last, lifetimes[i].last);
+  }
+  return whole;
+}
+
+}  // namespace
+
 void Lowering::place_buffers() {
-  const auto place = [this](std::size_t Buffer::* offset, auto is_placed) {
-    std::vector<Lifetime> lifetimes;
-    std::vector<std::size_t> which;
-    for (std::size_t i = 0; i < lifetimes_.size(); ++i) {
-      if (!is_placed(plan_->buffers_[i].kind) || lifetimes_[i].first < 0) continue;
-      lifetimes.push_back(lifetimes_[i]);
-      which.push_back(i);
-    }
-    const ArenaPlan arena = plan_arena(lifetimes);
-    for (std::size_t i = 0; i < which.size(); ++i) plan_->buffers_[which[i]].*offset = arena.offsets[i];
-    return arena.bytes;
-  };
   using Kind = Buffer::Kind;
-  plan_->arena_bytes_ = place(&Buffer::offset, [](Kind kind) { return kind == Kind::kArena || kind == Kind::kScratch; });
-  plan_->worker_bytes_ = place(&Buffer::worker_offset, [](Kind kind) { return kind == Kind::kScratch; });
+  std::vector<std::size_t> apart(lifetimes_.size());
+  std::iota(apart.begin(), apart.end(), std::size_t{0});
+  const auto plan = [&](std::span<const std::size_t> places, auto is_placed) {
+    std::vector<Lifetime> lifetimes = of_places(lifetimes_, places);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      // What takes no place of its own is nothing that anybody's could overlap with.
+      if (places[i] != i || lifetimes[i].first < 0 || !is_placed(plan_->buffers_[i].kind))
+        lifetimes[i] = {.bytes = 0, .first = -1, .last = -1};
+    }
+    return plan_arena(lifetimes);
+  };
+  const auto in_arena = [](Kind kind) { return kind == Kind::kArena || kind == Kind::kScratch; };
+  std::vector<std::size_t> places = shared_places();
+  ArenaPlan arena = plan(places, in_arena);
+  // Longer lives may fit less well.
+  if (ArenaPlan other = plan(apart, in_arena); other.bytes < arena.bytes) {
+    arena = std::move(other);
+    places = apart;
+  }
+  const ArenaPlan workers = plan(apart, [](Kind kind) { return kind == Kind::kScratch; });
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    plan_->buffers_[i].offset = arena.offsets[places[i]];
+    plan_->buffers_[i].worker_offset = workers.offsets[i];
+  }
+  plan_->arena_bytes_ = arena.bytes;
+  plan_->worker_bytes_ = workers.bytes;
 }
 
 const LowerSpec* find_lowering(std::string_view name, std::string_view domain) {

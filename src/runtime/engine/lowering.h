@@ -90,6 +90,10 @@ class Lowering {
   /// `uses` are all buffers that the step reads or writes. A step that leaves parts of a value alone says what it moves.
   void add(std::unique_ptr<Step> step, const std::vector<BufferId>& uses, std::optional<Traffic> traffic = std::nullopt);
 
+  /// The last step may write `to` where `from` lies, of as many bytes: what it writes in a place is made of what it has read there, and it
+  /// reads that place no more. Nothing where `from` is none, -1. So they share memory where nothing uses `from` afterwards.
+  void may_overwrite(BufferId from, BufferId to);
+
   /// The node that alone uses `value`, when it is of this op of ONNX's own; else null, and for an output of the graph.
   const model::Node* only_user(model::ValueId value, std::string_view op) const;
   /// The step of the node that is being lowered does the work of the only user of `value`, too: `value` becomes its output.
@@ -137,6 +141,8 @@ class Lowering {
   /// Steps [begin, end) become one, if that pays.
   bool chain_steps(std::size_t begin, std::size_t end);
   void place_buffers();
+  /// By buffer, the one whose place it takes: its own, or that of one that is overwritten.
+  std::vector<std::size_t> shared_places() const;
 
   const model::Graph& graph_;
   std::shared_ptr<Plan> plan_;
@@ -148,9 +154,15 @@ class Lowering {
   std::map<model::ValueId, model::Tensor> known_;  ///< those of is_known_ that were asked for
   std::vector<bool> done_;                         ///< by node
   std::vector<Lifetime> lifetimes_;                ///< by buffer
-  std::vector<std::size_t> value_bytes_;           ///< by buffer: of the value in it; 0 where there is none
-  std::string current_;                            ///< the node that is being lowered
-  StepWork work_;                                  ///< what of it no step has taken yet
+  struct Overwrite {
+    int step;
+    BufferId from;
+    BufferId to;
+  };
+  std::vector<Overwrite> overwrites_;     ///< that may be, in the order of steps
+  std::vector<std::size_t> value_bytes_;  ///< by buffer: of the value in it; 0 where there is none
+  std::string current_;                   ///< the node that is being lowered
+  StepWork work_;                         ///< what of it no step has taken yet
 };
 
 /// An op that the engine runs: a file in lower/.

@@ -72,6 +72,7 @@ Status lower_normalization(Lowering& lowering, const model::Node& node, std::int
   shape.plane = x.count() / (static_cast<std::size_t>(x.dims[0]) * channels);
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), Layout::kPlain));
   lowering.add(std::make_unique<NormalizeStep>(x.buffer, y.buffer, shape, scale, bias, epsilon), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 

@@ -182,6 +182,7 @@ Status add_pair(Lowering& lowering, const PairShape& shape, const MatrixSteps& s
   std::vector<BufferId> uses = {buffers.a, buffers.b, buffers.y, packed};
   if (buffers.residual >= 0) uses.push_back(buffers.residual);
   lowering.add(std::make_unique<PairStep>(shape, steps, buffers, packed, bias, bounds, kernel), uses);
+  if (buffers.residual != buffers.a && buffers.residual != buffers.b) lowering.may_overwrite(buffers.residual, buffers.y);
   return {};
 }
 

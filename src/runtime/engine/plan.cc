@@ -22,12 +22,14 @@ std::size_t machine_bytes() {
 
 }  // namespace
 
+std::size_t aligned_size(std::size_t bytes) { return (bytes + kernels::kSlack + kAlignment - 1) / kAlignment * kAlignment; }
+
 Result<AlignedBytes> allocate_aligned(std::size_t bytes) {
   if (bytes > machine_bytes()) {
     return fail(ErrorCode::kResourceExhausted,
                 fmt::format("native engine: found a need of {} bytes of memory, expected at most {}", bytes, machine_bytes()));
   }
-  const std::size_t size = (bytes + kernels::kSlack + kAlignment - 1) / kAlignment * kAlignment;
+  const std::size_t size = aligned_size(bytes);
   AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, size)), std::free);
   if (!memory) return fail(ErrorCode::kResourceExhausted, fmt::format("native engine: found no {} bytes of memory", size));
   std::memset(memory.get(), 0, size);

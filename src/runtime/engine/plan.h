@@ -18,6 +18,8 @@ namespace moru::runtime::engine {
 using AlignedBytes = std::unique_ptr<std::byte, void (*)(void*)>;
 /// Zeroed; never null (kResourceExhausted when there is none).
 Result<AlignedBytes> allocate_aligned(std::size_t bytes);
+/// What that takes, with what kernels may read behind the end.
+std::size_t aligned_size(std::size_t bytes);
 
 /// A buffer of the plan: in the arena, there or in a worker's own memory, at a place that never changes (weights), or the caller's.
 struct Buffer {
@@ -63,6 +65,8 @@ class Plan {
   /// That each worker needs beside the caller.
   std::size_t worker_bytes() const { return worker_bytes_; }
   std::size_t weight_bytes() const { return weight_bytes_; }
+  /// Those as they are allocated.
+  std::size_t held_bytes() const { return held_bytes_; }
   const kernels::Kernels& kernels() const { return kernels_; }
   std::span<const PlannedStep> steps() const { return steps_; }
   std::span<const Buffer> buffers() const { return buffers_; }
@@ -75,6 +79,7 @@ class Plan {
   std::vector<Buffer> buffers_;
   std::vector<AlignedBytes> weights_;
   std::size_t weight_bytes_ = 0;
+  std::size_t held_bytes_ = 0;
   std::size_t arena_bytes_ = 0;
   std::size_t worker_bytes_ = 0;
 };

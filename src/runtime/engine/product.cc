@@ -64,6 +64,7 @@ Status add_product(Lowering& lowering, const Matrix& matrix, BufferId a, BufferI
     if (other >= 0) uses.push_back(other);
   }
   lowering.add(std::make_unique<ProductStep<Matrix>>(matrix, buffers, lowering.kernels()), uses);
+  if (residual != a) lowering.may_overwrite(residual, y);
   return {};
 }
 template Status add_product(Lowering& lowering, const MatrixF32& matrix, BufferId a, BufferId y, BufferId residual);

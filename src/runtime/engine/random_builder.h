@@ -22,12 +22,16 @@ using model::ValueId;
 /// Adds a layer after `value`, whose shape it keeps up.
 class Builder {
  public:
-  explicit Builder(std::uint64_t seed) : rng_(seed) {}
+  explicit Builder(const Choices& choices) : rng_(choices.seed), bytes_(choices.bytes) {}
 
   std::int64_t between(std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(choose(static_cast<std::uint64_t>(high - low + 1)));
+  }
+  /// A number that decides of no shape: by the seed alone.
+  std::int64_t number_between(std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(high - low + 1)));
   }
-  bool coin() { return rng_.below(2) == 0; }
+  bool coin() { return choose(2) == 0; }
   float number() { return static_cast<float>(rng_.normal()); }
 
   ValueId constant(Tensor tensor) { return graph_.add_initializer(graph_.unused_name("c"), std::move(tensor)); }
@@ -41,7 +45,7 @@ class Builder {
     // Mostly the ends of the range now and then, where kernels saturate.
     const bool extreme = between(0, 3) == 0;
     for (std::byte& value : tensor.mutable_bytes()) {
-      value = static_cast<std::byte>(extreme ? (coin() ? 0x7F : 0x80) : rng_.below(256));
+      value = static_cast<std::byte>(extreme ? (rng_.below(2) == 0 ? 0x7F : 0x80) : rng_.below(256));
     }
     return tensor;
   }
@@ -108,7 +112,16 @@ class Builder {
   }
 
  private:
+  /// Below `bound`: by the next byte, while there are any.
+  std::uint64_t choose(std::uint64_t bound) {
+    if (bytes_.empty()) return rng_.below(bound);
+    const std::uint64_t chosen = bytes_.front() % bound;
+    bytes_ = bytes_.subspan(1);
+    return chosen;
+  }
+
   Rng rng_;
+  std::span<const std::uint8_t> bytes_;
   Graph graph_;
   std::vector<Tensor> inputs_;
 };

@@ -8,7 +8,7 @@ namespace {
 
 class Floats {
  public:
-  explicit Floats(std::uint64_t seed) : build_(seed) {}
+  explicit Floats(const Choices& choices) : build_(choices) {}
 
   RandomNetwork make() {
     const Dims dims = build_.coin() ? Dims{build_.between(1, 2), build_.between(1, 20), build_.between(1, 9), build_.between(1, 9)}
@@ -115,6 +115,6 @@ class Floats {
 
 }  // namespace
 
-RandomNetwork random_floats(std::uint64_t seed) { return Floats(seed).make(); }
+RandomNetwork random_floats(const Choices& choices) { return Floats(choices).make(); }
 
 }  // namespace moru::runtime::engine

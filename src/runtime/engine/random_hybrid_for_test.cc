@@ -3,8 +3,8 @@
 
 namespace moru::runtime::engine {
 
-RandomNetwork random_hybrid(std::uint64_t seed) {
-  Builder build(seed);
+RandomNetwork random_hybrid(const Choices& choices) {
+  Builder build(choices);
   ValueId value = build.input(build.floats({build.between(1, 3), build.between(1, 20), build.between(1, 9), build.between(1, 12)}, 1));
   for (std::int64_t layers = build.between(1, 6); layers > 0; --layers) {
     const Dims x = build.dims(value);

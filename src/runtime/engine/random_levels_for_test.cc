@@ -6,7 +6,7 @@ namespace {
 
 class Levels {
  public:
-  explicit Levels(std::uint64_t seed) : build_(seed) {}
+  explicit Levels(const Choices& choices) : build_(choices) {}
 
   RandomNetwork make() {
     const Dims dims = build_.coin() ? Dims{build_.between(1, 2), build_.between(1, 20), build_.between(1, 9), build_.between(1, 9)}
@@ -70,7 +70,7 @@ class Levels {
     Tensor factors = build_.floats(build_.coin() ? Dims{} : Dims{outputs}, 0);
     for (float& value : factors.mutable_data<float>()) value = factor(terms);
     Tensor bias = Tensor::create(DType::kInt32, {outputs}).value();
-    for (std::int32_t& value : bias.mutable_data<std::int32_t>()) value = static_cast<std::int32_t>(build_.between(-9000, 9000));
+    for (std::int32_t& value : bias.mutable_data<std::int32_t>()) value = static_cast<std::int32_t>(build_.number_between(-9000, 9000));
     const ValueId w_zero = build_.coin() ? build_.level(w_type, w_type == DType::kInt8 ? 0 : 128) : zero(w_type);
     value_ = build_.node(std::move(op), "moru",
                          {value_, zero(x_type), build_.constant(build_.bytes(w_type, w)), w_zero, build_.constant(factors), zero(y_type),
@@ -150,6 +150,6 @@ class Levels {
 
 }  // namespace
 
-RandomNetwork random_levels(std::uint64_t seed) { return Levels(seed).make(); }
+RandomNetwork random_levels(const Choices& choices) { return Levels(choices).make(); }
 
 }  // namespace moru::runtime::engine

@@ -7,7 +7,7 @@ namespace {
 /// Expand, depthwise, project, again and again; the images are large enough that these go band by band.
 class Rows {
  public:
-  Rows(std::uint64_t seed, bool levels) : build_(seed), levels_(levels) {}
+  Rows(const Choices& choices, bool levels) : build_(choices), levels_(levels) {}
 
   RandomNetwork make() {
     const std::int64_t larger = levels_ ? 2 : 1;  // as many bytes
@@ -62,7 +62,7 @@ class Rows {
 
 }  // namespace
 
-RandomNetwork random_rows_of_levels(std::uint64_t seed) { return Rows(seed, true).make(); }
-RandomNetwork random_rows_of_floats(std::uint64_t seed) { return Rows(seed, false).make(); }
+RandomNetwork random_rows_of_levels(const Choices& choices) { return Rows(choices, true).make(); }
+RandomNetwork random_rows_of_floats(const Choices& choices) { return Rows(choices, false).make(); }
 
 }  // namespace moru::runtime::engine

@@ -8,7 +8,7 @@ namespace {
 
 class Sequences {
  public:
-  explicit Sequences(std::uint64_t seed) : build_(seed) {}
+  explicit Sequences(const Choices& choices) : build_(choices) {}
 
   RandomNetwork make() {
     steps_ = build_.between(1, 9);
@@ -97,6 +97,6 @@ class Sequences {
 
 }  // namespace
 
-RandomNetwork random_sequences(std::uint64_t seed) { return Sequences(seed).make(); }
+RandomNetwork random_sequences(const Choices& choices) { return Sequences(choices).make(); }
 
 }  // namespace moru::runtime::engine

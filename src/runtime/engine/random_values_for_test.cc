@@ -8,7 +8,7 @@ namespace {
 
 class Values {
  public:
-  explicit Values(std::uint64_t seed) : build_(seed) {}
+  explicit Values(const Choices& choices) : build_(choices) {}
 
   RandomNetwork make() {
     const Dims dims = build_.coin() ? Dims{build_.between(1, 2), build_.between(1, 20), build_.between(1, 7), build_.between(1, 7)}
@@ -91,7 +91,7 @@ class Values {
     const bool four = dtype == DType::kInt4 || dtype == DType::kUInt4;
     Tensor bytes = Tensor::create(dtype == DType::kInt8 || dtype == DType::kInt4 ? DType::kInt8 : DType::kUInt8, dims).value();
     for (std::byte& value : bytes.mutable_bytes()) {
-      const std::int64_t level = build_.between(0, four ? 15 : 255);
+      const std::int64_t level = build_.number_between(0, four ? 15 : 255);
       value = static_cast<std::byte>(dtype == DType::kInt4 ? level - 8 : dtype == DType::kInt8 ? level - 128 : level);
     }
     return four ? model::pack_4bit(bytes).value() : bytes;
@@ -236,6 +236,6 @@ class Values {
 
 }  // namespace
 
-RandomNetwork random_values(std::uint64_t seed) { return Values(seed).make(); }
+RandomNetwork random_values(const Choices& choices) { return Values(choices).make(); }
 
 }  // namespace moru::runtime::engine

@@ -107,6 +107,7 @@ Result<bool> absorb_softmax(Lowering& lowering, const model::Node& dequantize, c
   lowering.add(std::make_unique<SoftmaxLevelsStep>(SoftmaxLevelsStep::Buffers{x.buffer, y.buffer, exps, results}, shape.outer, shape.axis,
                                                    scale, to, lowering.kernels()),
                {x.buffer, y.buffer, exps, results});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return true;
 }
 

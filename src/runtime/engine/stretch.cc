@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/stretch.h"
 
-#include "runtime/engine/elements.h"
+#include "runtime/engine/copy.h"
 
 namespace moru::runtime::engine {
 
@@ -13,11 +13,24 @@ model::Dims stretched_strides(const Stored& operand, const Stored& y) {
   return logical;
 }
 
-Result<model::DType> dtype_of(const Lowering& lowering, const model::Node& node, std::size_t input) {
-  if (!lowering.has_input(node, input)) return fail(ErrorCode::kUnsupported, "found an input that is left out, expected one");
-  const auto dtype = lowering.graph().value(node.inputs[input]).type.dtype;
-  if (!dtype) return fail(ErrorCode::kUnsupported, "found an input of no known type, expected one");
-  return *dtype;
+bool lies_as(const Stored& operand, const Stored& y) {
+  if (operand.count() != y.count() || operand.element_bytes() != y.element_bytes()) return false;
+  const model::Dims extents = y.physical_dims();
+  const model::Dims strides = stretched_strides(operand, y);
+  const model::Dims dense = dense_strides(extents);
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i] != 1 && strides[i] != dense[i]) return false;
+  }
+  return true;
+}
+
+void may_overwrite(Lowering& lowering, std::span<const Stored> operands, const Stored& y) {
+  for (const Stored& operand : operands) {
+    // The same memory may come again in another order: a value and its transpose.
+    const bool only_so =
+        std::ranges::all_of(operands, [&](const Stored& other) { return other.buffer != operand.buffer || lies_as(other, y); });
+    if (only_so) lowering.may_overwrite(operand.buffer, y.buffer);
+  }
 }
 
 }  // namespace moru::runtime::engine

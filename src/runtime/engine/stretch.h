@@ -13,6 +13,12 @@ namespace moru::runtime::engine {
 /// Strides of an operand along the axes of `y`, in the order y lies in; 0 where it stretches.
 model::Dims stretched_strides(const Stored& operand, const Stored& y);
 
+/// Whether each element of the operand lies where that of `y` does which is made of it.
+bool lies_as(const Stored& operand, const Stored& y);
+
+/// After a step that makes each element of `y` of one of each operand: lets y take the place of those that lie as it does.
+void may_overwrite(Lowering& lowering, std::span<const Stored> operands, const Stored& y);
+
 template <std::size_t kOperands>
 class Stretch {
  public:

@@ -154,7 +154,7 @@ TEST(EngineThreads, SmallStepsStayWithTheCaller) {
   const auto plan = Plan::make(network.graph, kernels::kernels_for(kernels::machine_isas().back())).value();
   const auto context = Context::make(plan, {.count = 8, .least_ns = 1'000'000'000}).value();
   EXPECT_EQ(context->threads(), 1);
-  EXPECT_EQ(context->memory_bytes(), plan->arena_bytes());
+  EXPECT_EQ(context->memory_bytes(), aligned_size(plan->arena_bytes()));
 }
 
 TEST(EngineThreads, NoMoreThanThereIsWorkFor) {
@@ -165,7 +165,8 @@ TEST(EngineThreads, NoMoreThanThereIsWorkFor) {
   const auto context = Context::make(plan, all_of(1000)).value();
   EXPECT_GT(most, 8);
   EXPECT_EQ(context->threads(), most);
-  EXPECT_EQ(context->memory_bytes(), plan->arena_bytes() + static_cast<std::size_t>(most - 1) * plan->worker_bytes());
+  EXPECT_EQ(context->memory_bytes(),
+            aligned_size(plan->arena_bytes()) + static_cast<std::size_t>(most - 1) * aligned_size(plan->worker_bytes()));
   EXPECT_EQ(run(*context, network), run(*Context::make(plan).value(), network));
 }
 

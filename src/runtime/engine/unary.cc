@@ -44,6 +44,7 @@ Status lower_map(Lowering& lowering, const model::Node& node, kernels::UnaryMap 
   if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<MapStep>(x.buffer, y.buffer, x.count(), map, p, q), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 
@@ -52,6 +53,7 @@ Status lower_clamp(Lowering& lowering, const model::Node& node, Bounds bounds) {
   if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<ClampStep>(x.buffer, y.buffer, x.count(), bounds, lowering.kernels()), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 

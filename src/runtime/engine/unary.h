@@ -32,6 +32,7 @@ Status lower_unary(Lowering& lowering, const model::Node& node, F f) {
   if (!x.is_float()) return fail(ErrorCode::kUnsupported, "expected float32");
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   lowering.add(std::make_unique<UnaryStep<F>>(x.buffer, y.buffer, x.count(), std::move(f)), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 

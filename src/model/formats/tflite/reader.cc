@@ -68,7 +68,8 @@ Status check_extents(const Graph& graph) {
 /// What belongs to the whole file.
 class FileReader final : public Bodies {
  public:
-  FileReader(std::span<const std::byte> bytes, const fb::Model& model) : file_{bytes, model, Allowance(bytes.size())} {}
+  FileReader(std::span<const std::byte> bytes, const fb::Model& model, std::shared_ptr<const void> owner)
+      : file_{bytes, model, std::move(owner), Allowance(bytes.size())} {}
 
   Result<Graph> read() {
     MORU_ASSIGN_OR_RETURN(SubgraphTensors main, read_graph(0));
@@ -194,18 +195,19 @@ Result<std::span<const std::byte>> File::buffer(std::uint32_t index) const {
 
 }  // namespace tflite
 
-Result<Graph> read_tflite(std::string_view bytes, std::string_view where) {
-  const auto read = [](std::span<const std::byte> aligned) -> Result<Graph> {
+Result<Graph> read_tflite(std::string_view bytes, std::string_view where, const std::shared_ptr<const void>& owner) {
+  const auto read = [](std::span<const std::byte> aligned, std::shared_ptr<const void> keeper) -> Result<Graph> {
     MORU_ASSIGN_OR_RETURN(const fb::Model* model, verified_model(aligned));
-    return FileReader(aligned, *model).read();
+    return FileReader(aligned, *model, std::move(keeper)).read();
   };
   auto given = std::as_bytes(std::span(bytes));
   if (reinterpret_cast<std::uintptr_t>(given.data()) % kAlignment == 0) {
-    MORU_ASSIGN_OR_RETURN_IN(where, Graph graph, read(given));
+    MORU_ASSIGN_OR_RETURN_IN(where, Graph graph, read(given, owner));
     return graph;
   }
-  MORU_ASSIGN_OR_RETURN_IN(where, const Tensor copy, Tensor::from_bytes(DType::kUInt8, {std::ssize(given)}, given));
-  MORU_ASSIGN_OR_RETURN_IN(where, Graph graph, read(copy.bytes()));
+  MORU_ASSIGN_OR_RETURN_IN(where, Tensor aligned, Tensor::from_bytes(DType::kUInt8, {std::ssize(given)}, given));
+  const auto copy = std::make_shared<const Tensor>(std::move(aligned));
+  MORU_ASSIGN_OR_RETURN_IN(where, Graph graph, read(copy->bytes(), owner ? copy : nullptr));
   return graph;
 }
 

@@ -221,7 +221,7 @@ class SubgraphReader {
     MORU_RETURN_IF_ERROR(file_.allowance.spend(bytes.size()));
     if (dtype == DType::kBool && std::ranges::any_of(bytes, [](std::byte one) { return one > std::byte{1}; }))
       return corrupt("found a byte other than 0 and 1, expected bool elements");
-    MORU_ASSIGN_OR_RETURN(known, Tensor::from_bytes(dtype, dims, bytes));
+    MORU_ASSIGN_OR_RETURN(known, file_.owner ? Tensor::borrow(dtype, dims, bytes, file_.owner) : Tensor::from_bytes(dtype, dims, bytes));
     return known;
   }
 

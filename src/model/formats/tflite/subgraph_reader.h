@@ -13,6 +13,7 @@ namespace moru::model::tflite {
 struct File {
   std::span<const std::byte> bytes;
   const fb::Model& model;
+  std::shared_ptr<const void> owner;  ///< keeps the bytes; null: tensors are copied
   Allowance allowance;
 
   /// The bytes of a buffer, inside the flatbuffer or behind it; borrowed. kCorrupt when there are none of that number.

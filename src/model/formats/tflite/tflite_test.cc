@@ -58,6 +58,24 @@ constexpr std::string_view kNet = R"(graph "net" {
 
 TEST(Tflite, AGraphIsTheSameAfterWritingAndReading) { EXPECT_EQ(there_and_back(kNet), kNet); }
 
+TEST(Tflite, TensorsLieInTheFileOfAnOwner) {
+  const auto bytes = std::make_shared<const std::string>(written(parsed(kNet)));
+  const auto lies_inside = [&](const Graph& graph) {
+    const std::byte* at = graph.initializer(*graph.find_value("w"))->bytes().data();
+    const auto* begin = reinterpret_cast<const std::byte*>(bytes->data());
+    return at >= begin && at < begin + bytes->size();
+  };
+  const Graph borrowed = read_tflite(*bytes, "test", bytes).value();
+  EXPECT_TRUE(lies_inside(borrowed));
+  EXPECT_EQ(to_text(borrowed), kNet);
+  EXPECT_GT(bytes.use_count(), 1);
+  EXPECT_FALSE(lies_inside(read(*bytes)));
+  // Bytes that begin anywhere are copied as a whole, which then lives as long.
+  const std::string moved = " " + *bytes;
+  const Graph copied = read_tflite(std::string_view(moved).substr(1), "test", bytes).value();
+  EXPECT_EQ(to_text(copied), kNet);
+}
+
 TEST(Tflite, WritingIsDeterministicAndDataIsAligned) {
   const std::string bytes = written(parsed(kNet));
   EXPECT_EQ(bytes, written(read(bytes)));

@@ -3,11 +3,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <variant>
+
+#include "model/convert/convert.h"
+#include "model/formats/tflite/tflite.h"
 #include "runtime/backends/model_bytes.h"
 #include "runtime/backends/native/session.h"
 
 namespace moru::runtime {
 namespace {
+
+constexpr std::string_view kWhere = "load model";
+constexpr std::string_view kTflite = "tflite";
+constexpr std::string_view kFormats[] = {"onnx", kTflite};
 
 BackendInfo info() {
   const auto isa = kernels::chosen_isa();
@@ -18,15 +27,44 @@ BackendInfo info() {
           .devices = {{"cpu", fmt::format("kernels for {}", kernels::to_string(*isa))}}};
 }
 
+bool is_open(const model::Graph& graph) {
+  return std::ranges::any_of(graph.inputs, [&](model::ValueId id) {
+    const auto& shape = graph.value(id).type.shape;
+    return !shape || !std::ranges::all_of(*shape, &model::Dim::known);
+  });
+}
+
+bool has_bodies(const model::Graph& graph) {
+  return std::ranges::any_of(graph.nodes(), [](const model::Node& node) {
+    return std::ranges::any_of(node.attributes, [](const auto& one) { return std::holds_alternative<model::Subgraph>(one.second); });
+  });
+}
+
+/// In ONNX's words. From TFLite by its graph and not by the bytes of an ONNX file: those, and what reads them, would be most of the memory
+/// that loading takes. Its tensors lie in the caller's bytes meanwhile; those of a graph that is kept, to plan it for other extents, are
+/// its own in the end.
+Result<model::Graph> onnx_graph_of(const ModelBytes& model) {
+  if (model.format != kTflite) return graph_of(model);
+  const std::shared_ptr<const void> callers(model.bytes.data(), [](const void*) {});
+  MORU_ASSIGN_OR_RETURN(model::Graph graph, model::read_tflite(model.bytes, kWhere, callers));
+  if (has_bodies(graph)) {
+    MORU_ASSIGN_OR_RETURN(graph, graph_of(model));
+  }
+  MORU_ASSIGN_OR_RETURN_IN(kWhere, auto converted, model::to_onnx(std::move(graph)));
+  if (!is_open(converted.graph)) return std::move(converted.graph);
+  std::vector<model::ValueId> constants;
+  for (const auto& [id, tensor] : converted.graph.initializers()) constants.push_back(id);
+  for (const model::ValueId id : constants) converted.graph.set_initializer(id, converted.graph.initializer(id)->clone());
+  return std::move(converted.graph);
+}
+
 Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOptions& options) {
   if (!options.device.empty() && options.device != "cpu") {
     return fail(ErrorCode::kUnavailable, fmt::format("backend native: found no device '{}', expected cpu", options.device));
   }
-  MORU_ASSIGN_OR_RETURN(auto graph, graph_of(model));
+  MORU_ASSIGN_OR_RETURN(auto graph, onnx_graph_of(model));
   return native::NativeModel::load(std::move(graph), options.threads);
 }
-
-constexpr std::string_view kFormats[] = {"onnx"};
 
 }  // namespace
 

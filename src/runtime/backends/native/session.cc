@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
-#include "model/convert/support/hybrid.h"
-#include "model/ops/verify.h"
-#include "model/passes/pass.h"
+#include "runtime/backends/native/prepare.h"
 
 namespace moru::runtime::native {
 namespace {
@@ -17,32 +14,6 @@ using model::Graph;
 
 constexpr std::string_view kLoad = "load model";
 constexpr std::size_t kMostPlans = 8;  // as many as a stream's batches of 1, 2, 4, ... 128 need
-
-/// Extents that have a name, or stand in an input, become numbers; what follows from them is inferred.
-Result<Graph> with_extents(const Graph& graph, std::span<const model::Dims> extents) {
-  Graph bound = graph;
-  std::map<std::string, std::int64_t> named;
-  for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
-    model::ValueType type = bound.value(bound.inputs[i]).type;
-    for (std::size_t axis = 0; axis < type.shape->size(); ++axis) {
-      model::Dim& dim = (*type.shape)[axis];
-      if (!dim.known() && !dim.symbol.empty()) named[dim.symbol] = extents[i][axis];
-      dim = {extents[i][axis], {}};
-    }
-    bound.set_type(bound.inputs[i], std::move(type));
-  }
-  for (model::ValueId id = 0; static_cast<std::size_t>(id) < bound.value_count(); ++id) {
-    model::ValueType type = bound.value(id).type;
-    if (!type.shape) continue;
-    for (model::Dim& dim : *type.shape) {
-      if (const auto found = named.find(dim.symbol); !dim.known() && found != named.end()) dim = {found->second, {}};
-    }
-    bound.set_type(id, std::move(type));
-  }
-  const std::string passes[] = {"fold_constants"};  // shapes that are computed are numbers now
-  MORU_RETURN_IF_ERROR(model::run_passes(bound, passes));
-  return bound;
-}
 
 bool has_open_extents(std::span<const Port> inputs) {
   return std::ranges::any_of(
@@ -58,10 +29,7 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads)
   MORU_ASSIGN_OR_RETURN(const kernels::Isa isa, kernels::chosen_isa());
   MORU_ASSIGN_OR_RETURN(auto inputs, ports_of(graph, graph.inputs));
   MORU_ASSIGN_OR_RETURN(auto outputs, ports_of(graph, graph.outputs));
-  // Groups of quantised ops first: folding would make floats of their weights.
-  const std::string passes[] = {"eliminate_identity", "fuse_qdq", "fuse_qlinear", "fold_constants", "fold_batch_norm"};
-  MORU_RETURN_IF_ERROR_IN(kLoad, model::run_passes(graph, passes));
-  model::convert::fuse_hybrid_convolutions(graph);
+  MORU_ASSIGN_OR_RETURN_IN(kLoad, graph, prepare_graph(std::move(graph)));
   std::vector<model::Dims> extents;
   for (const Port& port : inputs) {
     model::Dims dims;
@@ -75,7 +43,9 @@ Result<std::unique_ptr<NativeModel>> NativeModel::load(Graph graph, int threads)
   const bool open = has_open_extents(model->inputs);
   const bool later = !planned && planned.error().code != ErrorCode::kUnsupported && open;
   if (!planned && !later) return fail(planned.error().in(kLoad));
-  if (!open) model->graph = {};  // never planned anew; the plan has weights of its own
+  // Where it is never planned anew the plan has weights of its own. A copy has no room to grow, and does not lie among what was made and
+  // let go on the way.
+  model->graph = open ? Graph(model->graph) : Graph();
   return session;
 }
 
@@ -158,7 +128,7 @@ Result<std::vector<model::Dims>> NativeModel::prepare(std::span<const model::Dim
 std::optional<MemoryNeed> NativeModel::memory() const {
   if (plans_.empty()) return std::nullopt;
   const engine::Context& context = *plans_.front().context;
-  return MemoryNeed{.weight_bytes = context.plan().weight_bytes(), .arena_bytes = context.memory_bytes()};
+  return MemoryNeed{.weight_bytes = context.plan().held_bytes(), .arena_bytes = context.memory_bytes()};
 }
 
 Result<std::unique_ptr<Session>> NativeModel::clone() const {

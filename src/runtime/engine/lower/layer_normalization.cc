@@ -64,6 +64,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), Layout::kPlain));
   const std::size_t rows = width == 0 ? 0 : x.count() / width;
   lowering.add(std::make_unique<LayerNormStep>(x.buffer, y.buffer, rows, width, scale, bias, epsilon), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 

@@ -42,6 +42,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
   MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), x.layout));
   MORU_ASSIGN_OR_RETURN(const std::uint8_t* kept, lowering.keep(levels));
   lowering.add(std::make_unique<TableStep>(x.buffer, y.buffer, x.count(), kept, lowering.kernels()), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 

@@ -88,6 +88,7 @@ Status lower(Lowering& lowering, const model::Node& node) {
     step = std::make_unique<SoftmaxStep>(x.buffer, y.buffer, shape);
   }
   lowering.add(std::move(step), {x.buffer, y.buffer});
+  lowering.may_overwrite(x.buffer, y.buffer);
   return {};
 }
 
