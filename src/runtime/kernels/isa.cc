@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #ifdef __aarch64__
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -17,7 +20,7 @@
 namespace moru::kernels {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"scalar", "avx2", "avx512", "neon", "neon_dot"};
+constexpr std::array<std::string_view, 6> kNames = {"scalar", "avx2", "avx_vnni", "avx512", "neon", "neon_dot"};
 constexpr std::string_view kX86 = "x86-64";
 constexpr std::string_view kArm = "arm64";
 #if defined(__x86_64__)
@@ -32,6 +35,7 @@ std::string_view architecture_of(Isa isa) {
   switch (isa) {
     case Isa::kScalar: return kHere;
     case Isa::kAvx2:
+    case Isa::kAvxVnni:
     case Isa::kAvx512: return kX86;
     case Isa::kNeon:
     case Isa::kNeonDot: return kArm;
@@ -39,9 +43,27 @@ std::string_view architecture_of(Isa isa) {
   return {};
 }
 
+#if defined(__x86_64__)
+struct Cpuid {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+};
+
+/// Zeros for a leaf that there is not.
+Cpuid cpuid(unsigned leaf, unsigned subleaf) {
+  Cpuid said;
+  if (__get_cpuid_count(leaf, subleaf, &said.eax, &said.ebx, &said.ecx, &said.edx) == 0) return {};
+  return said;
+}
+#endif
+
 bool machine_has(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  // Not asked by name: compilers learnt that one late.
+  if (isa == Isa::kAvxVnni) return machine_has(Isa::kAvx2) && (cpuid(7, 1).eax >> 4 & 1) != 0;
   if (isa == Isa::kAvx512) {
     return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
            __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
@@ -56,6 +78,11 @@ bool machine_has(Isa isa) {
 }  // namespace
 
 std::string_view to_string(Isa isa) { return kNames[static_cast<std::size_t>(isa)]; }
+
+bool includes(Isa more, Isa less) {
+  // Processors got AVX-512's products of bytes years before AVX2's.
+  return less == more || (less < more && !(less == Isa::kAvxVnni && more == Isa::kAvx512));
+}
 
 std::span<const Isa> machine_isas() {
   static const std::vector<Isa> isas = [] {

@@ -55,6 +55,7 @@ double best_seconds(const std::function<void()>& work) {
 double peak(Isa isa, bool floats) {
   switch (isa) {
     case Isa::kAvx512: return floats ? 32 : 128;
+    case Isa::kAvxVnni: return floats ? 16 : 64;
     case Isa::kAvx2: return floats ? 16 : 24;
     case Isa::kNeonDot: return floats ? 8 : 32;
     case Isa::kNeon: return 8;
