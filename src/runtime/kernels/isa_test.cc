@@ -38,7 +38,8 @@ TEST(Isa, ThoseOfAnotherArchitectureAreSaidToBeOfIt) {
 #ifdef __x86_64__
   const std::pair<const char*, const char*> foreign[] = {{"neon", "arm64"}, {"neon_dot", "arm64"}};
 #else
-  const std::pair<const char*, const char*> foreign[] = {{"avx2", "x86-64"}, {"avx_vnni", "x86-64"}, {"avx512", "x86-64"}};
+  const std::pair<const char*, const char*> foreign[] = {
+      {"avx2", "x86-64"}, {"avx_vnni", "x86-64"}, {"avx512", "x86-64"}, {"amx", "x86-64"}};
 #endif
   for (const auto& [name, architecture] : foreign) {
     const MoruIsa held(name);
@@ -66,6 +67,7 @@ TEST(Isa, EachHasAKernelOfEachFamilyAndNoneThatIsMore) {
 TEST(Isa, WhatTheFirstProcessorsWithAvx512HaveNotIsNoPartOfIt) {
   EXPECT_TRUE(includes(Isa::kAvx512, Isa::kAvx2));
   EXPECT_TRUE(includes(Isa::kAvxVnni, Isa::kAvx2));
+  EXPECT_TRUE(includes(Isa::kAmx, Isa::kAvx512));
   EXPECT_FALSE(includes(Isa::kAvx512, Isa::kAvxVnni));
   EXPECT_FALSE(includes(Isa::kAvx2, Isa::kAvxVnni));
   const Kernels kernels = kernels_for(Isa::kAvx512);
