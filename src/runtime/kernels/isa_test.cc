@@ -51,6 +51,22 @@ TEST(Isa, ThoseOfAnotherArchitectureAreSaidToBeOfIt) {
   }
 }
 
+TEST(Isa, ThoseThatThisMachineHasNotAreSaidToBeMissing) {
+#ifdef __x86_64__
+  for (const char* name : {"avx2", "avx_vnni", "avx512", "amx"}) {
+    const MoruIsa held(name);
+    const auto isa = chosen_isa();
+    if (isa.has_value()) {
+      EXPECT_THAT(machine_isas(), testing::Contains(*isa));
+      EXPECT_EQ(to_string(*isa), name);
+    } else {
+      EXPECT_EQ(isa.error().code, ErrorCode::kUnavailable);
+      EXPECT_THAT(isa.error().message, testing::StartsWith(fmt::format("MORU_ISA: found '{}', which this machine does not have", name)));
+    }
+  }
+#endif
+}
+
 TEST(Isa, EachHasAKernelOfEachFamilyAndNoneThatIsMore) {
   for (const Isa isa : machine_isas()) {
     const Kernels kernels = kernels_for(isa);
