@@ -3,6 +3,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #ifdef __aarch64__
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -17,7 +22,7 @@
 namespace moru::kernels {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"scalar", "avx2", "avx512", "neon", "neon_dot"};
+constexpr std::array<std::string_view, 7> kNames = {"scalar", "avx2", "avx_vnni", "avx512", "amx", "neon", "neon_dot"};
 constexpr std::string_view kX86 = "x86-64";
 constexpr std::string_view kArm = "arm64";
 #if defined(__x86_64__)
@@ -32,20 +37,76 @@ std::string_view architecture_of(Isa isa) {
   switch (isa) {
     case Isa::kScalar: return kHere;
     case Isa::kAvx2:
-    case Isa::kAvx512: return kX86;
+    case Isa::kAvxVnni:
+    case Isa::kAvx512:
+    case Isa::kAmx: return kX86;
     case Isa::kNeon:
     case Isa::kNeonDot: return kArm;
   }
   return {};
 }
 
+#if defined(__x86_64__)
+struct Cpuid {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+};
+
+/// Zeros for a leaf that there is not.
+Cpuid cpuid(unsigned leaf, unsigned subleaf) {
+  Cpuid said;
+  if (__get_cpuid_count(leaf, subleaf, &said.eax, &said.ebx, &said.ecx, &said.edx) == 0) return {};
+  return said;
+}
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+         __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
+}
+
+/// Tiles as large as the kernels want them, and the instructions for them.
+bool processor_has_tiles() {
+  const Cpuid features = cpuid(7, 0);
+  if ((features.edx >> 24 & 1) == 0 || (features.edx >> 25 & 1) == 0) return false;
+  const Cpuid palette = cpuid(0x1D, 1);
+  const unsigned tile_bytes = palette.eax >> 16;
+  const unsigned row_bytes = palette.ebx & 0xFFFF;
+  const unsigned tiles = palette.ebx >> 16;
+  const unsigned rows = palette.ecx & 0xFFFF;
+  const Cpuid multiplier = cpuid(0x1E, 0);
+  const unsigned depth = multiplier.ebx & 0xFF;
+  const unsigned width = multiplier.ebx >> 8 & 0xFFFF;
+  return cpuid(0x1D, 0).eax >= 1 && tile_bytes == 1024 && row_bytes == 64 && tiles >= 8 && rows == 16 && depth >= 16 && width >= 64;
+}
+
+/// Whether the system keeps tiles when it switches threads, and lets this process use them, for which it has to be asked. Kernels without
+/// AMX, containers and emulators know no such question; a system whose stacks for signals are too small for tiles says no.
+bool system_has_tiles() {
+  if ((cpuid(1, 0).ecx >> 27 & 1) == 0) return false;  // xgetbv
+  unsigned kept = 0;
+  unsigned high = 0;
+  asm volatile("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
+  constexpr unsigned kSizes = 1U << 17;
+  constexpr unsigned kData = 1U << 18;
+  if ((kept & kSizes) == 0 || (kept & kData) == 0) return false;
+  constexpr long kGetPermission = 0x1022;  // ARCH_GET_XCOMP_PERM, ARCH_REQ_XCOMP_PERM: headers are older than these
+  constexpr long kAskPermission = 0x1023;
+  constexpr long kDataNumber = 18;
+  std::uint64_t allowed = 0;
+  return syscall(SYS_arch_prctl, kAskPermission, kDataNumber) == 0 && syscall(SYS_arch_prctl, kGetPermission, &allowed) == 0 &&
+         (allowed & kData) != 0;
+}
+#endif
+
 bool machine_has(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-  if (isa == Isa::kAvx512) {
-    return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-           __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
-  }
+  // Not asked by name: compilers learnt that one late.
+  if (isa == Isa::kAvxVnni) return machine_has(Isa::kAvx2) && (cpuid(7, 1).eax >> 4 & 1) != 0;
+  if (isa == Isa::kAvx512) return has_avx512();
+  if (isa == Isa::kAmx) return has_avx512() && processor_has_tiles() && system_has_tiles();
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) return true;
   if (isa == Isa::kNeonDot) return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
@@ -56,6 +117,11 @@ bool machine_has(Isa isa) {
 }  // namespace
 
 std::string_view to_string(Isa isa) { return kNames[static_cast<std::size_t>(isa)]; }
+
+bool includes(Isa more, Isa less) {
+  // Processors got AVX-512's products of bytes years before AVX2's.
+  return less == more || (less < more && !(less == Isa::kAvxVnni && more == Isa::kAvx512));
+}
 
 std::span<const Isa> machine_isas() {
   static const std::vector<Isa> isas = [] {

@@ -8,7 +8,7 @@ template <class Kernel>
 const Kernel* best(std::span<const Kernel* const> family, Isa isa) {
   const Kernel* found = nullptr;
   for (const Kernel* kernel : family) {
-    if (kernel->isa <= isa && (found == nullptr || kernel->isa > found->isa)) found = kernel;
+    if (includes(isa, kernel->isa) && (found == nullptr || kernel->isa > found->isa)) found = kernel;
   }
   return found;
 }

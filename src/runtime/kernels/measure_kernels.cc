@@ -54,7 +54,9 @@ double best_seconds(const std::function<void()>& work) {
 /// product of 16 words and an addition, of which three can start in a cycle. On arm64 that of a core with two units.
 double peak(Isa isa, bool floats) {
   switch (isa) {
+    case Isa::kAmx: return floats ? 32 : 1024;
     case Isa::kAvx512: return floats ? 32 : 128;
+    case Isa::kAvxVnni: return floats ? 16 : 64;
     case Isa::kAvx2: return floats ? 16 : 24;
     case Isa::kNeonDot: return floats ? 8 : 32;
     case Isa::kNeon: return 8;

@@ -35,13 +35,12 @@ struct TileOf {
   RunTiles<Panel> run;
 };
 
-/// m rows as tiles, as many of the first as there are, then of the next; the last is of one row.
+/// The rows [row, end) as tiles, as many of the first as there are, then of the next; the last is of one row.
 template <class Panel, int kCount>
-void split_rows(const Panel& panel, int m, const TileOf<Panel> (&tiles)[kCount]) {
-  int row = 0;
+void split_rows(const Panel& panel, int end, const TileOf<Panel> (&tiles)[kCount], int row = 0) {
   for (const TileOf<Panel>& tile : tiles) {
-    if (m - row < tile.rows) continue;  // a division would take longer than a small tile
-    const int count = (m - row) / tile.rows;
+    if (end - row < tile.rows) continue;  // a division would take longer than a small tile
+    const int count = (end - row) / tile.rows;
     tile.run(panel, row, count);
     row += count * tile.rows;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every ISA of this machine beside the scalar kernel, to the bit.
+// Every ISA of this machine beside the scalar kernel, to the bit; and AMX's kernel with tiles of plain C++.
 #include "runtime/kernels/gemm_u8/gemm_u8.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,29 @@
 #include "runtime/kernels/random_for_test.h"
 
 namespace moru::kernels {
+
+extern const GemmU8Kernel kGemmU8_tiles_for_test;
+#ifdef __x86_64__
+extern const GemmU8Kernel kGemmU8_amx_for_test;
+#endif
+
 namespace {
+
+struct Checked {
+  std::string name;
+  const GemmU8Kernel* kernel;
+};
+
+std::vector<Checked> checked_kernels() {
+  std::vector<Checked> all = {{"tiles_for_test", &kGemmU8_tiles_for_test}};
+  for (const Isa isa : machine_isas()) {
+    all.push_back({std::string(to_string(isa)), kernels_for(isa).gemm_u8});
+#ifdef __x86_64__
+    if (isa == Isa::kAvx512) all.push_back({"amx_for_test", &kGemmU8_amx_for_test});
+#endif
+  }
+  return all;
+}
 
 /// What is drawn: how extreme the numbers are.
 enum class Draw : std::uint8_t {
@@ -99,8 +121,8 @@ class Problem {
 void check(const Case& it, Rng& rng) {
   const Problem problem(it, rng);
   const auto expected = problem.run(*kernels_for(Isa::kScalar).gemm_u8);
-  for (const Isa isa : machine_isas()) {
-    ASSERT_EQ(problem.run(*kernels_for(isa).gemm_u8), expected) << to_string(isa) << " m, n, k, gaps, w_zero, draw: " << name_of(it);
+  for (const auto& [name, kernel] : checked_kernels()) {
+    ASSERT_EQ(problem.run(*kernel), expected) << name << " m, n, k, gaps, w_zero, draw: " << name_of(it);
   }
 }
 
@@ -163,8 +185,7 @@ TEST(GemmU8, LinesAreRowsOneBehindTheOther) {
     for (auto& x : w) x = static_cast<std::int8_t>(between(rng, -128, 127));
     const std::vector<std::int32_t> bias(size(padded(n)), between(rng, -900, 900));
     const std::vector<float> factor(size(padded(n)), 1e-3F);
-    const auto run = [&](Isa isa, bool in_lines) {
-      const auto& kernel = *kernels_for(isa).gemm_u8;
+    const auto run = [&](const GemmU8Kernel& kernel, bool in_lines) {
       Guarded<std::byte> packed((kernel.packed_bytes(n, in_lines ? lines : 1, in_lines ? k : lines * k) + 63) / 64 * 64, kSlack);
       kernel.pack(w.data(), n, in_lines ? lines : 1, in_lines ? k : lines * k, packed.data());
       Guarded<std::uint8_t> c(size(times * m * n));
@@ -183,10 +204,10 @@ TEST(GemmU8, LinesAreRowsOneBehindTheOther) {
       kernel.run(call);
       return std::vector<std::uint8_t>(c.all().begin(), c.all().end());
     };
-    const auto expected = run(Isa::kScalar, false);
-    for (const Isa isa : machine_isas()) {
-      ASSERT_EQ(run(isa, true), expected) << to_string(isa)
-                                          << " m, n, lines, k, step: " << testing::PrintToString(std::vector<int>{m, n, lines, k, step});
+    const auto expected = run(*kernels_for(Isa::kScalar).gemm_u8, false);
+    for (const auto& [name, kernel] : checked_kernels()) {
+      ASSERT_EQ(run(*kernel, true), expected) << name << " m, n, lines, k, step: "
+                                              << testing::PrintToString(std::vector<int>{m, n, lines, k, step});
     }
   }
 }

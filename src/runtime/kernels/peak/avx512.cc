@@ -1,28 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/intrinsics_avx512.h"
 #include "runtime/kernels/peak/body.h"
+#include "runtime/kernels/peak/floats_512.h"
 #include "runtime/kernels/unroll.h"
 
 namespace moru::kernels {
 namespace {
 
-constexpr int kRegister = 64;
-/// Sums that do not wait for each other: more than two units of 4 to 5 cycles need.
-constexpr int kChains = 16;
-
-// Assembly, or the compiler would do only once what is the same each time.
-[[gnu::always_inline]] inline void add_products(__m512& sums, __m512 a) { asm volatile("vfmadd231ps %1, %1, %0" : "+v"(sums) : "v"(a)); }
 [[gnu::always_inline]] inline void add_products(__m512i& sums, __m512i a) { asm volatile("vpdpbusd %1, %1, %0" : "+v"(sums) : "v"(a)); }
-
-std::int64_t multiply_floats(std::int64_t rounds) {
-  __m512 sums[kChains];
-  unroll<kChains>(MORU_BODY(auto i) { sums[i] = _mm512_setzero_ps(); });
-  const __m512 a = _mm512_setzero_ps();
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    unroll<kChains>(MORU_BODY(auto i) { add_products(sums[i], a); });
-  }
-  return rounds * kChains * (kRegister / 4);
-}
 
 std::int64_t multiply_levels(std::int64_t rounds) {
   __m512i sums[kChains];
