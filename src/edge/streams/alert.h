@@ -43,7 +43,8 @@ struct Alert {
   enum class Phase : std::uint8_t { kNew, kHolding, kRaised, kQuiet };
   Phase phase = Phase::kNew;
   std::string key;
-  Item last;  ///< what it tells; the latest item of the key
+  Item last;        ///< what it tells; the latest item of the key
+  Receipt receipt;  ///< of items that nothing has been told of yet
   TimeNs since = 0;
   TimeNs raised = 0;
   TimeNs last_bad = 0;

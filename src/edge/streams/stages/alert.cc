@@ -153,6 +153,7 @@ class AlertStage final : public Stage {
     if (alert.phase == Alert::Phase::kQuiet) return output.drop("held off");
     const bool worse = alert.phase == Alert::Phase::kRaised && report.severity > alert.severity;
     alert.severity = std::max(alert.severity, report.severity);
+    alert.receipt.add(std::exchange(report.item.receipt, {}));
     alert.last = std::move(report.item);
     alert.last_bad = now;
     alert.good_since.reset();
@@ -168,6 +169,7 @@ class AlertStage final : public Stage {
     } else {
       output.drop("grouped");
     }
+    if (alert.phase != Alert::Phase::kHolding) alert.receipt.reset();
     arm(alert);
   }
 
@@ -178,8 +180,10 @@ class AlertStage final : public Stage {
       output.drop("no alert");
       return let_go(alert, "too short", output);
     }
+    alert.receipt = std::exchange(item.receipt, {});
     alert.last = std::move(item);
     if (options_.clear == 0) return account(resolve(alert, "cleared", now, output), output);
+    alert.receipt.reset();
     if (!alert.good_since) alert.good_since = now;
     output.drop("grouped");
     arm(alert);
@@ -221,6 +225,7 @@ class AlertStage final : public Stage {
     alert.raised = now;
     --holding_;
     account(tell(alert, "raised", "", now, output), output);
+    alert.receipt.reset();
   }
 
   void escalate(Alert& alert, std::string_view reason, TimeNs now, Output& output) {
@@ -238,6 +243,7 @@ class AlertStage final : public Stage {
     alert.phase = Alert::Phase::kQuiet;
     alert.quiet_until = now + options_.quiet;
     alert.last = {};
+    alert.receipt.reset();
     arm(alert);
     return told;
   }
@@ -280,6 +286,7 @@ class AlertStage final : public Stage {
     if (!output.is_read(port)) return false;
     alert.told[port] = true;
     Item item = alert.last;
+    item.receipt = alert.receipt;
     if (item.event_time != now) item.emitted = 0;  // a timer's: it is due now
     item.sequence = ++emitted_;
     item.event_time = now;

@@ -239,6 +239,7 @@ class Rules final : public Stage {
     item.set("rule_events", events.size());
     for (std::size_t i = 0; i < events.size(); ++i) {
       events[i]->matched = true;
+      item.receipt.add(events[i]->item.receipt);
       const std::size_t event = options.events[std::min(i, options.events.size() - 1)];
       for (const Renamed& one : events_[event].fields) {
         if (const Field* field = one.from.in(events[i]->item)) item.fields.set_as(one.to, *field);

@@ -67,6 +67,7 @@ class Stack final : public Stage {
     if (rows->filled > 0 && item.event_time < rows->last) return drop(output, "out of order");
     if (options_.gap > 0 && rows->filled > 0 && item.event_time - rows->last > options_.gap) start_again(*rows, output);
     rows->last = item.event_time;
+    rows->receipt.add(item.receipt);
     add(*rows, output);
     if (rows->filled == rows_ && rows->since >= static_cast<std::size_t>(options_.step)) emit(*rows, item, output);
     return {};
@@ -85,6 +86,7 @@ class Stack final : public Stage {
     std::size_t filled = 0;
     std::size_t since = 0;  ///< rows since the last tensor, of those in the ring at most; they are held
     TimeNs last = 0;
+    Receipt receipt = {};  ///< of the rows that are in no tensor yet
   };
 
   void add(Rows& rows, Output& output) {
@@ -105,6 +107,7 @@ class Stack final : public Stage {
     rows.next = 0;
     rows.filled = 0;
     rows.since = 0;
+    rows.receipt.reset();
   }
 
   void emit(Rows& rows, const Item& from, Output& output) {
@@ -116,6 +119,7 @@ class Stack final : public Stage {
     item.sequence = ++emitted_;
     item.event_time = from.event_time;
     item.emitted = from.emitted;
+    item.receipt = std::exchange(rows.receipt, {});
     item.fields = states_.fields(from);
     item.fields.set(output_, std::move(*tensor));
     const std::size_t taken = std::min(rows.since, rows_);
