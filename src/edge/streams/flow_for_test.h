@@ -199,17 +199,17 @@ class TestHoard final : public Stage {
     ++held_;
     time_ = item.event_time;
     receipt_.add(std::move(item.receipt));
-    if (random_.below(5) == 0) flush(output);
+    if (random_.below(5) == 0) give(output);
     return {};
   }
   void watermark(TimeNs, Output& output) override {
-    if (random_.below(5) == 0) flush(output);
+    if (random_.below(5) == 0) give(output);
   }
-  void finish(Output& output) override { flush(output); }
+  void finish(Output& output) override { give(output); }
   std::uint64_t held() const override { return held_; }
 
  private:
-  void flush(Output& output) {
+  void give(Output& output) {
     if (held_ == 0) return;
     Item item;
     item.sequence = ++emitted_;

@@ -103,7 +103,9 @@ TEST(ImageFile, EveryCutOffFileIsRefused) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const auto image = decode_image(std::string_view(whole).substr(0, size));
       // Only what stands behind the last pixel may be missing.
-      if (image) EXPECT_GT(size + 20, whole.size()) << whole.substr(0, 4);
+      if (image) {
+        EXPECT_GT(size + 20, whole.size()) << whole.substr(0, 4);
+      }
     }
   }
 }

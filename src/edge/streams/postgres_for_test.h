@@ -36,7 +36,14 @@ class PostgresServer {
   }
 
   PostgresOptions options() const {
-    return {.host = "127.0.0.1", .port = port_, .database = "postgres", .user = "tester", .password = kPassword, .timeout = 20 * kSecond};
+    PostgresOptions options;
+    options.host = "127.0.0.1";
+    options.port = port_;
+    options.database = "postgres";
+    options.user = "tester";
+    options.password = kPassword;
+    options.timeout = 20 * kSecond;
+    return options;
   }
   Path password_file() const { return folder_.path() / "password"; }
   void kill() {

@@ -283,6 +283,38 @@ TEST_F(AcknowledgedStream, AnItemInAWindowIsStoredWithTheAggregate) {
   EXPECT_EQ(post_->settled().size(), 40U);
 }
 
+TEST_F(AcknowledgedStream, AnItemInATensorOrAMatchIsStoredWithIt) {
+  for (const std::string_view stage :
+       {"stage: stack, inputs: [in], options: {fields: [value], rows: 10}",
+        "stage: rules, inputs: [in], options: {events: {any: {input: in}}, rules: {ten: {count: any, at_least: 10, within_ms: 60000}}}"}) {
+    SCOPED_TRACE(stage);
+    post_ = std::make_shared<Post>();
+    const auto stream =
+        start(fmt::format("    - {{name: in, stage: letters, options: {{items: 40}}}}\n"
+                          "    - {{name: tens, {}}}\n"
+                          "    - {{name: out, stage: sender, inputs: [tens]}}\n",
+                          stage));
+    wait_for([&] { return post_->taken() == 4; });
+    EXPECT_TRUE(post_->settled().empty());
+    post_->confirm();
+    wait_for([&] { return stream->finished(); });
+    EXPECT_EQ(post_->settled().size(), 40U);
+  }
+}
+
+TEST_F(AcknowledgedStream, WhatRaisesAnAlertIsStoredWithIt) {
+  const auto stream = start(
+      "    - {name: in, stage: letters, options: {items: 40}}\n"
+      "    - {name: alerts, stage: alert, inputs: [in], options: {when: value > 10, hold_ms: 5000}}\n"
+      "    - {name: out, stage: sender, inputs: [alerts]}\n");
+  wait_for([&] { return post_->taken() == 1; });
+  wait_for([&] { return post_->settled().contains(40); });  // it is grouped
+  EXPECT_FALSE(post_->settled().contains(11));
+  post_->confirm();
+  wait_for([&] { return stream->finished(); });
+  EXPECT_EQ(post_->settled().size(), 40U);
+}
+
 TEST_F(AcknowledgedStream, WhatIsMadeOfAnItemCarriesItsReceipt) {
   const auto stream = start(
       "    - {name: in, stage: letters, options: {items: 3}}\n"

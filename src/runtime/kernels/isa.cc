@@ -19,7 +19,14 @@
 #include <string>
 #include <vector>
 
+#include "runtime/kernels/trial.h"
+
 namespace moru::kernels {
+
+#if defined(__x86_64__)
+extern const GemmU8Kernel kGemmU8_amx;
+#endif
+
 namespace {
 
 constexpr std::array<std::string_view, 7> kNames = {"scalar", "avx2", "avx_vnni", "avx512", "amx", "neon", "neon_dot"};
@@ -98,7 +105,6 @@ bool system_has_tiles() {
   return syscall(SYS_arch_prctl, kAskPermission, kDataNumber) == 0 && syscall(SYS_arch_prctl, kGetPermission, &allowed) == 0 &&
          (allowed & kData) != 0;
 }
-#endif
 
 bool machine_has(Isa isa) {
 #if defined(__x86_64__)
@@ -106,7 +112,7 @@ bool machine_has(Isa isa) {
   // Not asked by name: compilers learnt that one late.
   if (isa == Isa::kAvxVnni) return machine_has(Isa::kAvx2) && (cpuid(7, 1).eax >> 4 & 1) != 0;
   if (isa == Isa::kAvx512) return has_avx512();
-  if (isa == Isa::kAmx) return has_avx512() && processor_has_tiles() && system_has_tiles();
+  if (isa == Isa::kAmx) return has_avx512() && processor_has_tiles() && system_has_tiles() && tiles_work();
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) return true;
   if (isa == Isa::kNeonDot) return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;

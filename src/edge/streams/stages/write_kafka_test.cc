@@ -177,7 +177,9 @@ TEST_F(WriteKafkaTest, WhatNoBrokerStoresStaysAndIsSentWhenThereIsOne) {
   kafka_.set_up();
   for (int i = 0; stage->held() > 0 && i < 20; ++i) {
     ASSERT_TRUE(stage->open(context()));
-    if (!stage->flush(caught_)) ASSERT_TRUE(stage->close());
+    if (!stage->flush(caught_)) {
+      ASSERT_TRUE(stage->close());
+    }
   }
   EXPECT_EQ(caught_.used_items, 2U);
   const auto received = kafka_.read(2);
