@@ -170,7 +170,7 @@ void Deployer::take_wish() {
 }
 
 void Deployer::begin(const DesiredDeployment& wish) {
-  const Outcome* known = store_.outcome(wish.id);
+  const DeploymentOutcome* known = store_.outcome(wish.id);
   const bool runs = running().release == wish.release;
   const bool lost = known != nullptr && known->phase == Phase::kCommitted && store_.current().release == wish.release && !runs;
   if (known != nullptr && !lost) {
@@ -304,7 +304,7 @@ void Deployer::put_back() {
   if (active_->phase == Phase::kSoaking) slot_->swap(active_->former);
 }
 
-void Deployer::keep(const Outcome& outcome) {
+void Deployer::keep(const DeploymentOutcome& outcome) {
   if (const Status status = store_.close(outcome); !status) {
     MORU_LOG(kError, "end of a deployment not written down", "id", outcome.id, "error", status.error().message);
   }

@@ -92,7 +92,7 @@ class Deployer {
   TimeNs refuse(const Error& error);
   TimeNs end(Phase phase, std::string reason);
   void put_back();
-  void keep(const Outcome& outcome);
+  void keep(const DeploymentOutcome& outcome);
   void report(const wire::NodeDeploymentState& state);
   void set_running(std::int64_t release, std::string name);
   Status load_release(const InstalledRelease& release);

@@ -29,8 +29,8 @@ Result<InstalledRelease> read_release(const Json& json, const std::string& key, 
   return release;
 }
 
-Result<Outcome> read_outcome(const Json& json, const std::string& where) {
-  Outcome outcome;
+Result<DeploymentOutcome> read_outcome(const Json& json, const std::string& where) {
+  DeploymentOutcome outcome;
   MORU_ASSIGN_OR_RETURN(outcome.id, json_field<std::string>(json, "id", where));
   MORU_ASSIGN_OR_RETURN(outcome.release, json_field<std::int64_t>(json, "release", where));
   MORU_ASSIGN_OR_RETURN(const std::string phase, json_field<std::string>(json, "phase", where));
@@ -69,8 +69,8 @@ Result<ReleaseStore> ReleaseStore::open(HomePaths paths) {
   return store;
 }
 
-const Outcome* ReleaseStore::outcome(const std::string& id) const {
-  const auto it = std::ranges::find(outcomes_, id, &Outcome::id);
+const DeploymentOutcome* ReleaseStore::outcome(const std::string& id) const {
+  const auto it = std::ranges::find(outcomes_, id, &DeploymentOutcome::id);
   return it == outcomes_.end() ? nullptr : &*it;
 }
 
@@ -97,7 +97,7 @@ Status ReleaseStore::commit(const std::string& id, const InstalledRelease& relea
   return {};
 }
 
-Status ReleaseStore::close(const Outcome& outcome) {
+Status ReleaseStore::close(const DeploymentOutcome& outcome) {
   std::error_code ignored;
   std::filesystem::remove(incoming_path(outcome.id), ignored);
   Path part = incoming_path(outcome.id);
@@ -107,15 +107,15 @@ Status ReleaseStore::close(const Outcome& outcome) {
   return save();
 }
 
-void ReleaseStore::remember(const Outcome& outcome) {
-  std::erase_if(outcomes_, [&](const Outcome& other) { return other.id == outcome.id; });
+void ReleaseStore::remember(const DeploymentOutcome& outcome) {
+  std::erase_if(outcomes_, [&](const DeploymentOutcome& other) { return other.id == outcome.id; });
   outcomes_.push_back(outcome);
   if (outcomes_.size() > kMaxOutcomes) outcomes_.erase(outcomes_.begin());
 }
 
 Status ReleaseStore::save() const {
   Json outcomes = Json::array();
-  for (const Outcome& outcome : outcomes_) {
+  for (const DeploymentOutcome& outcome : outcomes_) {
     outcomes.push_back(
         Json{{"id", outcome.id}, {"release", outcome.release}, {"phase", to_string(outcome.phase)}, {"reason", outcome.reason}});
   }

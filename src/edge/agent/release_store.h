@@ -14,7 +14,7 @@
 namespace moru::edge {
 
 /// How a deployment ended. Kept, so that the same id is answered the same way for ever and never begun again.
-struct Outcome {
+struct DeploymentOutcome {
   std::string id;
   std::int64_t release = 0;
   wire::DeploymentPhase phase = wire::DeploymentPhase::kRefused;  ///< committed, aborted, rolled back or refused
@@ -35,7 +35,7 @@ class ReleaseStore {
 
   const InstalledRelease& current() const { return current_; }
   const InstalledRelease& previous() const { return previous_; }
-  const Outcome* outcome(const std::string& id) const;
+  const DeploymentOutcome* outcome(const std::string& id) const;
   Path bundle_path(std::int64_t release) const;
   /// Where the bundle of a deployment is fetched to.
   Path incoming_path(const std::string& id) const;
@@ -46,7 +46,7 @@ class ReleaseStore {
   Status commit(const std::string& id, const InstalledRelease& release);
   /// Keeps the end of a deployment that took nothing new into its place; its bundle is deleted. At most kMaxOutcomes
   /// are kept.
-  Status close(const Outcome& outcome);
+  Status close(const DeploymentOutcome& outcome);
 
   static constexpr std::size_t kMaxOutcomes = 200;
 
@@ -54,13 +54,13 @@ class ReleaseStore {
   explicit ReleaseStore(HomePaths paths) : paths_(std::move(paths)) {}
   Status install(const std::string& id, std::int64_t release) const;
   Status save() const;
-  void remember(const Outcome& outcome);
+  void remember(const DeploymentOutcome& outcome);
   void remove_others() const;
 
   HomePaths paths_;
   InstalledRelease current_;
   InstalledRelease previous_;
-  std::vector<Outcome> outcomes_;  // oldest first
+  std::vector<DeploymentOutcome> outcomes_;  // oldest first
 };
 
 }  // namespace moru::edge
