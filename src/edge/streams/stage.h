@@ -151,7 +151,8 @@ class SourceStage {
   /// Items whose time had come and that were never emitted, because they could not be handed on. From any thread.
   virtual std::uint64_t missed() const { return 0; }
   /// Where StageSpec::acknowledges is set: the item of that sequence number (each once) has met its end, and its sender is to be
-  /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor emit.
+  /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor take a
+  /// lock that the source holds while it emits.
   virtual void settle(std::uint64_t sequence, Outcome outcome) {
     static_cast<void>(sequence);
     static_cast<void>(outcome);
