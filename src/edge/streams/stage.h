@@ -179,7 +179,8 @@ class SourceStage {
   /// Where StageSpec::acknowledges is set: whether it does so with the options that it has.
   virtual bool acknowledges() const { return true; }
   /// The same: the item of that sequence number (each once) has met its end, and its sender is to be
-  /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor emit.
+  /// told that it is stored, or must send it again. From any thread: notes it and returns; it must not wait, nor take a
+  /// lock that the source holds while it emits.
   virtual void settle(std::uint64_t sequence, Outcome outcome) {
     static_cast<void>(sequence);
     static_cast<void>(outcome);

@@ -106,6 +106,12 @@ bool system_has_tiles() {
          (allowed & kData) != 0;
 }
 
+/// So much must play together here that it is tried, where it can do no harm.
+bool tiles_work() {
+  return passes_in_child([] { return is_right(kGemmU8_amx); });
+}
+#endif
+
 bool machine_has(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;

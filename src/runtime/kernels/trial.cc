@@ -61,7 +61,14 @@ bool is_right(const GemmU8Kernel& kernel, const Form& it) {
   std::vector<float> factor(static_cast<std::size_t>(padded(it.n)), 1e-3F);
   std::vector<const std::uint8_t*> lines;
   for (int i = 0; i < it.lines + it.times; ++i) lines.push_back(a.data() + std::ptrdiff_t{i} * it.k);
-  GemmU8 call{.m = it.m, .n = it.n, .k = it.k, .a = a.data(), .a_stride = it.k, .bias = bias.data(), .c_stride = it.n};
+  GemmU8 call;
+  call.m = it.m;
+  call.n = it.n;
+  call.k = it.k;
+  call.a = a.data();
+  call.a_stride = it.k;
+  call.bias = bias.data();
+  call.c_stride = it.n;
   call.to = {.factor = factor.data(), .low = -128, .high = 127, .zero = 128};
   if (it.lines > 1) {
     call.lines = lines.data();
