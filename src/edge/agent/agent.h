@@ -19,7 +19,7 @@ struct AgentOptions {
   Path stream_file;
   std::map<std::string, std::string> parameters;  ///< for ${name} in the stream file
   std::string version;
-  ObservationOptions seen;  ///< what others see of the stream
+  ObservationOptions seen = {};  ///< what others see of the stream
 };
 
 class Agent {

@@ -59,6 +59,9 @@ const StageSpec kStage_deduplicate{
 
 Reads   the fields of `key` (int64 or text)
 
+What a sender sends again, because the first was lost behind this stage, is a duplicate, too. Where nothing may be lost, let the sink tell
+what comes again by its key instead: write_sqlite and write_postgres do.
+
 Options
   key: [FIELD, ...]      what two items have in common that are the same
   within_ms: LENGTH
