@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <set>
 
-#include "fleet/hub/store/sqlite.h"
+#include "sqlite/sqlite.h"
 #include "tests/support/program.h"
 #include "tests/support/small_line.h"
 
@@ -36,7 +36,7 @@ class LineTest : public testing::SmallLineTest {
 
   /// Lets the tokens' time be over in the hub's own database, as if it had passed.
   static void expire_all_tokens(const Path& hub_home) {
-    auto database = fleet::Database::open(hub_home / "hub.db", false);
+    auto database = Database::open(hub_home / "hub.db", false);
     ASSERT_TRUE(database) << database.error().message;
     const auto changed = database->run("UPDATE tokens SET expires_ns = ?", {std::int64_t{1}});
     ASSERT_TRUE(changed) << changed.error().message;
