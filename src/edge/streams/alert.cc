@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/streams/alert.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "core/text.h"
 
 namespace moru::edge {
 namespace {
@@ -71,6 +76,14 @@ Result<AlertOptions> read_alert_options(const ConfigObject& object) {
   options.severity_where = where("severity");
   options.message_where = where("message");
   return options;
+}
+
+Error unknown_input(const AlertOptions& options, std::span<const Schema> inputs) {
+  std::vector<std::string> names;
+  for (const Schema& input : inputs) names.push_back(input.from);
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("{}: found input {}{}, expected one of {}", options.acknowledge_where, in_quotes(options.acknowledge_input),
+                      did_you_mean(options.acknowledge_input, names), fmt::join(names, ", "))};
 }
 
 }  // namespace moru::edge

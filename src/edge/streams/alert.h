@@ -5,12 +5,14 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "edge/streams/item.h"
+#include "edge/streams/schema.h"
 
 namespace moru::edge {
 
@@ -61,6 +63,9 @@ struct Alert {
   /// When something is due of it: it is raised, escalates, ends, or may be raised again. The end of time: never.
   TimeNs deadline(const AlertOptions& options) const;
 };
+
+/// That the input of acknowledgements is none of them.
+Error unknown_input(const AlertOptions& options, std::span<const Schema> inputs);
 
 /// Errors name the line.
 Result<AlertOptions> read_alert_options(const ConfigObject& object);

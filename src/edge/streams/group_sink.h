@@ -19,6 +19,7 @@ class GroupSink : public Stage {
   GroupSink& operator=(const GroupSink&) = delete;
   ~GroupSink() override;
   Status process(Item&& item, Output& output) override;
+  bool gathers() const override { return true; }
   Status flush(Output& output) override;
   std::uint64_t held() const override { return items_.size(); }
 

@@ -267,17 +267,17 @@ void Lane::run_stages() {
 }
 
 void Lane::handle(std::size_t link, std::vector<Element>& batch) {
-  // A recording takes items one by one.
-  const bool alone = head().is_sink() || shared_.tape.clock != nullptr;
+  const bool alone = head().is_sink() || shared_.tape.clock != nullptr;  // a recording takes items one by one
   const std::size_t largest = alone ? 1 : head().stage().largest_batch();
   for (std::size_t i = 0; i < batch.size();) {
-    // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
     StreamNode& node = *entries_[link].node;
+    // It stands alone in front of its queue, so its items can wait there until it is back; the link's policy bounds them.
     while (node.paused() && shared_.wait_until(node.reopen_at())) node.try_reopen(shared_.context);
     std::size_t end = i;
     while (end < batch.size() && !batch[end].is_watermark && end - i < largest) ++end;
     if (end - i < 2) {
       handle_one(link, batch[i++]);
+      if (shared_.tape.clock) flush();  // a replay stores what it holds in the same moments
     } else {
       node.process_batch(entries_[link].input, std::span(batch).subspan(i, end - i));
       i = end;

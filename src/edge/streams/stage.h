@@ -121,9 +121,11 @@ class Stage {
     static_cast<void>(input);
     return process(std::move(item), output);
   }
-  /// All that was waiting has been processed. Asked of a sink that gathers (a sink with StageSpec::holds), so that it stores what it has
-  /// in one go. An error: the rest stays held, the stage is marked stale, closed, opened again after a pause and asked again, for as long
-  /// as it takes; its items wait in front of it meanwhile.
+  /// Of a sink: it keeps what comes, up to some hundred items that wait, until flush(). Does not change.
+  virtual bool gathers() const { return false; }
+  /// All that was waiting has been processed. Asked of a sink that gathers, so that it stores what it has in one go. An error: the rest
+  /// stays held, the stage is marked stale, closed, opened again after a pause and asked again, for as long as it takes; its items wait in
+  /// front of it meanwhile.
   virtual Status flush(Output& output) {
     static_cast<void>(output);
     return {};
@@ -209,7 +211,7 @@ struct StageSpec {
   bool light = false;
   /// Event time matters to it: watermark() is called.
   bool timed = false;
-  /// What it consumes goes into other items, or ends here: see Output. A sink with it gathers: see flush().
+  /// What it consumes goes into other items, or ends here: see Output.
   bool holds = false;
   /// Its inputs differ for it: bind() is given a schema for each. Else it is given one, of what all of them have.
   bool tells_inputs = false;

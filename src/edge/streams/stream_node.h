@@ -69,7 +69,7 @@ class StreamNode final : public Output {
   bool is_source() const { return entry_.spec->kind == StageKind::kSource; }
   bool is_sink() const { return entry_.spec->kind == StageKind::kSink; }
   /// A sink that is given many items at once, and then asked to store them.
-  bool gathers() const { return is_sink() && entry_.spec->holds; }
+  bool gathers() const { return is_sink() && stage_->gathers(); }
 
   /// Makes the stage from its options and binds it to what its inputs have.
   Status create(std::span<const Schema> inputs);

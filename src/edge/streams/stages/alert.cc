@@ -2,7 +2,6 @@
 #include "edge/streams/alert.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -10,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "core/text.h"
 #include "edge/streams/expression.h"
 #include "edge/streams/keyed_states.h"
 #include "edge/streams/stage.h"
@@ -45,7 +43,7 @@ class AlertStage final : public Stage {
         raising.push_back(inputs[i]);
       }
     }
-    if (!options_.acknowledge_input.empty() && !acknowledging_) return fail(unknown_input(inputs));
+    if (!options_.acknowledge_input.empty() && !acknowledging_) return fail(unknown_input(options_, inputs));
     if (raising.empty())
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("{}: found only the input that acknowledges, expected one that raises alerts, too", options_.where));
@@ -105,14 +103,6 @@ class AlertStage final : public Stage {
     Says says = Says::kNothing;
     std::size_t severity = 0;
   };
-
-  Error unknown_input(std::span<const Schema> inputs) const {
-    std::vector<std::string> names;
-    for (const Schema& input : inputs) names.push_back(input.from);
-    return {ErrorCode::kInvalidArgument,
-            fmt::format("{}: found input {}{}, expected one of {}", options_.acknowledge_where, in_quotes(options_.acknowledge_input),
-                        did_you_mean(options_.acknowledge_input, names), fmt::join(names, ", "))};
-  }
 
   Fault read(std::size_t input, const Item& item, Report& report) const {
     bool is = false;

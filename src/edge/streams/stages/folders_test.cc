@@ -135,8 +135,7 @@ TEST_F(FoldersTest, ThePaceIsKeptAndALateItemDoesNotMakeTheNextOnesHurry) {
   const TimeNs start = clock_.steady_now();
   ASSERT_TRUE(source->produce(caught_));
   clock_.advance(kSecond);
-  ASSERT_TRUE(source->produce(caught_));
-  ASSERT_TRUE(source->produce(caught_));
+  for (int calls = 0; caught_.items.size() < 3 && calls < 10; ++calls) ASSERT_TRUE(source->produce(caught_));
   ASSERT_EQ(caught_.items.size(), 3U);
   EXPECT_EQ(caught_.items[1].emitted - start, 100 * kMillisecond);
   EXPECT_EQ(caught_.items[2].emitted - start, 900 * kMillisecond);

@@ -42,7 +42,8 @@ class WritePostgres final : public GroupSink {
     MORU_ASSIGN_OR_RETURN(server.password, secret_.get());
     MORU_ASSIGN_OR_RETURN(auto connection, Postgres::connect(server));
     if (options_.create) MORU_RETURN_IF_ERROR(connection.execute(table_.create()));
-    for (std::size_t i = 0; options_.create && i < table_.fields().size(); ++i) MORU_RETURN_IF_ERROR(connection.execute(table_.add_column(i, true)));
+    for (std::size_t i = 0; options_.create && i < table_.fields().size(); ++i)
+      MORU_RETURN_IF_ERROR(connection.execute(table_.add_column(i, true)));
     std::vector<std::string> values;
     for (std::size_t i = 1; i <= table_.columns(); ++i) values.push_back(fmt::format("${}", i));
     MORU_RETURN_IF_ERROR(connection.prepare(table_.insert(values)));
