@@ -111,7 +111,7 @@ Result<std::vector<ModbusField>> read_modbus_fields(const ConfigObject& object) 
 std::vector<ModbusBlock> modbus_blocks(const std::vector<ModbusField>& fields) {
   std::vector<const ModbusField*> sorted;
   for (const auto& field : fields) sorted.push_back(&field);
-  std::ranges::stable_sort(sorted, {}, [](const ModbusField* field) { return std::tuple(field->table, field->every, field->address); });
+  std::ranges::sort(sorted, {}, [](const ModbusField* field) { return std::tuple(field->table, field->every, field->address, field); });
   std::vector<ModbusBlock> blocks;
   for (const ModbusField* field : sorted) {
     const std::size_t end = field->address + field->words();

@@ -163,7 +163,7 @@ TEST_F(VirtualCan, DeliversWhatTheFilterLetsThroughWithTheKernelsTime) {
   ASSERT_TRUE(source) << source.error().message;
   ASSERT_TRUE((*source)->open({.clock = &clock_, .resources = {}, .stream = {}, .stop = {}}));
   ASSERT_TRUE((*source)->produce(caught_));  // the socket is there now
-  for (const canid_t id : {0x122, 0x123}) {
+  for (const canid_t id : {0x122U, 0x123U}) {
     const auto one = frame(id, {9});
     ASSERT_EQ(::write(sender_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
   }
