@@ -22,7 +22,8 @@ void add(CLI::App& app, std::function<Outcome()>* run) {
 extern const NounSpec kNoun_model;
 const NounSpec kNoun_model{
     .name = "model",
-    .doc = "Look at models and bundles; run, compare and convert models; see what a device runs of them and whether they fit, and split them",
+    .doc =
+        "Look at models and bundles; run, compare and convert models; see what a device runs of them and whether they fit, and split them",
     .add = add};
 
 }  // namespace moru::cli

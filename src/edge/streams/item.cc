@@ -11,7 +11,7 @@ namespace moru::edge {
 
 FieldName::FieldName(std::string_view text) {
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard asks for it by this name
     std::size_t operator()(std::string_view value) const { return std::hash<std::string_view>{}(value); }
   };
   struct Table {
@@ -132,7 +132,7 @@ void Fields::set(FieldName name, std::string_view value) {
   // Copied before the old value goes: it may be a part of it.
   Field::Value copy{.near = {}};
   if (size <= Field::kInlineText) {
-    std::memcpy(copy.near.data(), value.data(), size);
+    if (size > 0) std::memcpy(copy.near.data(), value.data(), size);  // there may be no text at all
   } else {
     auto far = std::make_unique_for_overwrite<char[]>(size);  // NOLINT(modernize-avoid-c-arrays)
     std::memcpy(far.get(), value.data(), size);

@@ -32,7 +32,7 @@ class ItemReader {
 
  private:
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard asks for it by this name
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   Result<FieldName> name_of(std::string_view text);

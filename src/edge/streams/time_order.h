@@ -22,7 +22,7 @@ namespace moru::edge {
 template <class Entry>
 class TimeOrder {
  public:
-  void put(TimeNs time, std::size_t input, Entry entry) { waiting_.try_emplace({time, input, ++arrived_}, std::move(entry)); }
+  void put(TimeNs time, std::size_t input, Entry&& entry) { waiting_.try_emplace({time, input, ++arrived_}, std::move(entry)); }
   void set_timer(TimeNs time, std::size_t number, const std::string& key) { timers_.emplace(time, number, key); }
   void take_timer_back(TimeNs time, std::size_t number, const std::string& key) { timers_.erase({time, number, key}); }
 

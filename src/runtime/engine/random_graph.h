@@ -13,8 +13,8 @@ namespace moru::runtime::engine {
 
 /// What decides of layers and extents: a seed alone, or first the bytes of a fuzzer. Numbers come of the seed.
 struct Choices {
-  Choices(std::uint64_t of_seed, std::span<const std::uint8_t> first = {})
-      : seed(of_seed), bytes(first) {}  // NOLINT(google-explicit-constructor): a seed is one
+  // NOLINTNEXTLINE(google-explicit-constructor): a seed is one
+  Choices(std::uint64_t of_seed, std::span<const std::uint8_t> first = {}) : seed(of_seed), bytes(first) {}
   std::uint64_t seed;
   std::span<const std::uint8_t> bytes;  ///< borrowed while the network is made
 };

@@ -4,6 +4,7 @@
 
 #define MORU_SHOWN __attribute__((visibility("default")))
 
+// NOLINTBEGIN(readability-identifier-naming): the names are the driver's
 extern "C" {
 
 #if defined(MORU_CUDA_no_device)
@@ -26,3 +27,4 @@ MORU_SHOWN int cuDeviceGetName(char* name, int length, int device) {
   return 0;
 }
 }
+// NOLINTEND(readability-identifier-naming)
