@@ -3,10 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cstdlib>
+#include <algorithm>
 
-#include "core/files.h"
 #include "core/text.h"
 
 namespace moru::edge {
@@ -14,7 +12,6 @@ namespace {
 
 constexpr std::int64_t kPort = 1883;
 constexpr std::int64_t kTlsPort = 8883;
-constexpr std::uint64_t kLongestPassword = 65'535;
 
 std::unexpected<Error> wrong(std::string_view where, std::string_view found, std::string_view expected) {
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {}, expected {}", where, found, expected));
@@ -37,8 +34,7 @@ void MqttOptionsReader::read(ConfigReader& reader) {
   reader.optional("client_id", &client_id_);
   reader.optional("keep_alive_s", &keep_alive_s_, {.min = 0, .max = 65'535});
   reader.optional("user", &user_);
-  reader.optional("password_file", &password_file_);
-  reader.optional("password_variable", &password_variable_);
+  password_.read(reader);
   reader.optional("tls", &tls_);
   reader.optional("ca_file", &ca_file_);
   reader.optional("certificate_file", &certificate_file_);
@@ -51,8 +47,8 @@ Result<wire::mqtt::SessionOptions> MqttOptionsReader::finish(const ConfigObject&
   if (!tls_ && !(ca_file_ + certificate_file_ + key_file_).empty())
     return wrong(where, "files for TLS without 'tls: true'", "both or neither");
   if (certificate_file_.empty() != key_file_.empty()) return wrong(where, "one of 'certificate_file' and 'key_file'", "both or neither");
-  if (!password_file_.empty() && !password_variable_.empty()) return wrong(where, "'password_file' and 'password_variable'", "one of them");
-  if (user_.empty() && !(password_file_ + password_variable_).empty()) return wrong(where, "a password without 'user'", "both");
+  MORU_RETURN_IF_ERROR(password_.check(object));
+  if (user_.empty() && password_.is_given()) return wrong(where, "a password without 'user'", "both");
   if (client_id_.size() > wire::mqtt::kLongestText || user_.size() > wire::mqtt::kLongestText)
     return wrong(where, "a client id or user of more than 65,535 bytes", "less");
   wire::mqtt::SessionOptions options;
@@ -67,18 +63,8 @@ Result<wire::mqtt::SessionOptions> MqttOptionsReader::finish(const ConfigObject&
 }
 
 Status MqttOptionsReader::read_password(wire::mqtt::SessionOptions& options) const {
-  if (!password_variable_.empty()) {
-    const char* const value = std::getenv(password_variable_.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-    if (value == nullptr) {
-      return fail(ErrorCode::kNotFound,
-                  fmt::format("MQTT: found no variable '{}' in the environment, expected the password in it", password_variable_));
-    }
-    options.connect.password = value;
-  } else if (!password_file_.empty()) {
-    MORU_ASSIGN_OR_RETURN(std::string text, read_file(password_file_, kLongestPassword));
-    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-    options.connect.password = std::move(text);
-  }
+  MORU_ASSIGN_OR_RETURN_IN("MQTT", auto password, password_.get());
+  if (password) options.connect.password = std::move(*password);
   return {};
 }
 

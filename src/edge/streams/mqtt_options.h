@@ -10,6 +10,7 @@
 
 #include "core/config.h"
 #include "edge/streams/item.h"
+#include "edge/streams/secret.h"
 #include "wire/mqtt_session.h"
 
 namespace moru::edge {
@@ -31,8 +32,7 @@ class MqttOptionsReader {
   std::string client_id_;
   std::int64_t keep_alive_s_ = 60;
   std::string user_;
-  std::string password_file_;
-  std::string password_variable_;
+  Secret password_;
   bool tls_ = false;
   std::string ca_file_;
   std::string certificate_file_;

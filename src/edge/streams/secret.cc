@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "core/files.h"
+
 namespace moru::edge {
 
 void Secret::read(ConfigReader& reader) {
@@ -19,7 +21,7 @@ Status Secret::check(const ConfigObject& object) const {
 }
 
 Result<std::optional<std::string>> Secret::get() const {
-  constexpr std::uint64_t kLongest = 65'536;
+  constexpr std::uint64_t kLongest = 65'535;  // MQTT has no place for more
   if (!variable_.empty()) {
     const char* const value = std::getenv(variable_.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
     if (value != nullptr) return std::string(value);

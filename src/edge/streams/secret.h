@@ -15,6 +15,8 @@ class Secret {
   void read(ConfigReader& reader);
   /// Errors: both are given.
   Status check(const ConfigObject& object) const;
+  /// One of them is given.
+  bool is_given() const { return !file_.empty() || !variable_.empty(); }
   /// Nothing where neither is given. Looked up anew at each call, so that a password can be changed while the stream runs.
   /// Errors: kNotFound, kIo; no message carries it.
   Result<std::optional<std::string>> get() const;
