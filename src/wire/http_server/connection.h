@@ -70,6 +70,15 @@ class Answerer {
   bool answered_ = false;
 };
 
+inline HttpResponse answer_now(const HttpHandlers& handlers, HttpRequest request) {
+  try {
+    return handlers.handle(std::move(request));
+  } catch (const std::exception& error) {
+    MORU_LOG(kError, "http handler threw", "what", error.what());
+    return http_error(500, "internal error; see the log");
+  }
+}
+
 /// A handler that throws lets go of the answer: 503.
 inline void begin_answer(const HttpHandlers& handlers, HttpRequest request, HttpAnswer answer) {
   try {

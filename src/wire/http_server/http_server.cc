@@ -21,7 +21,6 @@
 #include <set>
 #include <thread>
 
-#include "core/log.h"
 #include "core/text.h"
 #include "wire/http_server/connection.h"
 #include "wire/http_server/file_reader.h"
@@ -78,7 +77,6 @@ struct HttpServer::Core {
   asio::awaitable<bool> send_file(Channel& channel, const HttpFile& file) const;
   static asio::awaitable<void> throw_away_rest(Channel& channel);
   asio::awaitable<void> send_events(Channel& channel);
-  HttpResponse call(HttpRequest request) const;
   asio::awaitable<HttpResponse> call_later(Channel& channel, HttpRequest request);
 };
 
@@ -146,15 +144,6 @@ asio::awaitable<void> HttpServer::Core::serve(tcp::socket socket) {
   empty.notify_all();
 }
 
-HttpResponse HttpServer::Core::call(HttpRequest request) const {
-  try {
-    return handlers.handle(std::move(request));
-  } catch (const std::exception& error) {
-    MORU_LOG(kError, "http handler threw", "what", error.what());
-    return http_error(500, "internal error; see the log");
-  }
-}
-
 /// Waits for the answer without holding a thread.
 asio::awaitable<HttpResponse> HttpServer::Core::call_later(Channel& channel, HttpRequest request) {
   const auto waiting = std::make_shared<Pending>(channel.get_executor());
@@ -168,8 +157,13 @@ asio::awaitable<HttpResponse> HttpServer::Core::call_later(Channel& channel, Htt
     const auto answerer = std::make_shared<Answerer>(gate, waiting);
     begin_answer(handlers, std::move(request), [answerer](HttpResponse response) { answerer->answer(std::move(response)); });
   }
-  // The answer is posted to this strand, so it is not there before the wait begins, and cancels it; so does stop().
-  if (!stopping) co_await waiting->wake.async_wait(kAwait);
+  // The answer is posted to this strand, so it is not there before the wait begins, and cancels it; so does stop(). After a stop
+  // there is still to be heard what was posted before it.
+  if (stopping) {
+    co_await asio::post(channel.get_executor(), asio::use_awaitable);
+  } else {
+    co_await waiting->wake.async_wait(kAwait);
+  }
   const std::lock_guard lock(mutex);
   pending.erase(waiting);
   if (waiting->response) co_return std::move(*waiting->response);
@@ -209,7 +203,7 @@ asio::awaitable<bool> HttpServer::Core::serve_request(Channel& channel, Connecti
   if (handlers.handle_later) {
     response = co_await call_later(channel, std::move(*request));
   } else {
-    response = call(std::move(*request));
+    response = answer_now(handlers, std::move(*request));
   }
   if (response.events) {
     connection.idle = true;

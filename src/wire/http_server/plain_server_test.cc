@@ -2,6 +2,8 @@
 // The server without TLS, and answers that come later, with the client of the house.
 #include <gmock/gmock.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -16,11 +18,11 @@ using ::testing::HasSubstr;
 
 class PlainServerTest : public ::testing::Test {
  protected:
-  void start(HttpHandlers handlers) {
+  void start(HttpHandlers handlers, int threads = 1) {
     if (!handlers.admit) handlers.admit = [](const HttpRequest&) -> HttpAdmission { return {1000, std::nullopt}; };
     HttpServerOptions options;
     options.plain = true;
-    options.threads = 1;
+    options.threads = threads;
     options.request_timeout = 20 * kSecond;
     auto server = HttpServer::start(std::move(options), std::move(handlers));
     ASSERT_TRUE(server) << server.error().message;
@@ -28,6 +30,13 @@ class PlainServerTest : public ::testing::Test {
     client_options_.plain = true;
   }
   std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(server_->port()) + path; }
+  bool listens() const {
+    boost::asio::io_context io;
+    boost::asio::ip::tcp::socket socket(io);
+    boost::system::error_code error;
+    socket.connect({boost::asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(server_->port())}, error);
+    return !error;
+  }
 
   std::unique_ptr<HttpServer> server_;
   HttpClient client_;
@@ -94,6 +103,18 @@ TEST_F(PlainServerTest, AnAnswerThatComesLaterHoldsNoThread) {
   clients.clear();
   std::ranges::sort(status);
   EXPECT_THAT(status, ::testing::ElementsAre(202, 503));
+}
+
+TEST_F(PlainServerTest, AnAnswerBeforeTheStopIsSent) {
+  std::jthread stopper;
+  const auto handle = [&](const HttpRequest&, const HttpAnswer& answer) {
+    answer(HttpResponse{});
+    stopper = std::jthread([this] { server_->stop(); });
+    while (listens()) std::this_thread::yield();  // another thread of the server ends that
+  };
+  start({.admit = {}, .handle = {}, .handle_later = handle}, 2);
+  const auto response = client_.post(url("/in"), "{}", client_options_);
+  EXPECT_EQ(response ? response->status : 0, 200);
 }
 
 TEST_F(PlainServerTest, AnAnswerAfterTheEndIsHarmless) {
