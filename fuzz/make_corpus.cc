@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "core/random.h"
+#include "edge/streams/stage.h"
 #include "model/formats/bundle/bundle.h"
 #include "model/formats/bundle/model_card.h"
 #include "model/formats/onnx/onnx.h"
@@ -234,6 +235,19 @@ Status write_bundle_seeds(const Path& folder) {
   return write_seed(folder, "bad_header_size", huge);
 }
 
+/// The example of each stage, and what is wrong in ways of its own.
+Status write_config_seeds(const Path& folder) {
+  MORU_RETURN_IF_ERROR(make_folders(folder));
+  for (const edge::StageSpec* const stage : edge::all_stages())
+    MORU_RETURN_IF_ERROR(write_seed(folder, std::string(stage->name), stage->example));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_cycle", R"(kind: Stream
+metadata: {name: ${name}}
+spec: {stages: [{name: a, stage: filter, inputs: [b], options: {where: x > ${rate}}}, {name: b, stage: filter, inputs: [a], options: {where: x}}]}
+)"));
+  MORU_RETURN_IF_ERROR(write_seed(folder, "bad_aliases", "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"));
+  return write_seed(folder, "bad_depth", std::string(40, '['));
+}
+
 /// Of each kind of network some, by choices that are many enough for any; and one of each that its seed alone chooses.
 Status write_engine_seeds(const Path& folder) {
   constexpr int kKinds = 5;
@@ -262,6 +276,7 @@ int main(int argc, char** argv) {
   if (status) status = write_text_seeds(Path(argv[1]) / "text");
   if (status) status = write_tflite_seeds(Path(argv[1]) / "tflite");
   if (status) status = write_bundle_seeds(Path(argv[1]) / "bundle");
+  if (status) status = write_config_seeds(Path(argv[1]) / "config");
   if (status) status = write_engine_seeds(Path(argv[1]) / "engine");
   if (status) return 0;
   std::fprintf(stderr, "make_corpus: %s\n", status.error().message.c_str());

@@ -40,7 +40,7 @@ def cpu_seconds(pid):
 
 def share_of_core(moru, model, folder, seconds):
     """CPU time over time, once it runs, held to one core; and what became of the items."""
-    file, state = folder / "sensors.yaml", folder / "state.json"
+    file, state = folder / "sensors.yaml", folder / "state"
     file.write_text(sensors(model))
     command = ["taskset", "-c", "0", moru, "stream", "run", file, "--state", state]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -49,7 +49,7 @@ def share_of_core(moru, model, folder, seconds):
         time.sleep(seconds)
         share = (cpu_seconds(process.pid) - begin) / (time.monotonic() - start)
         process.send_signal(signal.SIGINT)
-    return share, json.loads(state.read_text())
+    return share, json.loads((state / "state.json").read_text())
 
 
 def rows(build, data, folder):

@@ -187,7 +187,7 @@ class Soak:
         filler = self.disk / "filler"
         with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
             while True:
-                file.write(b"\0" * 65536)
+                file.write(bytes(1 << 20))
         with contextlib.suppress(OSError), open(filler, "ab", buffering=0) as file:
             while True:
                 file.write(b"\0" * 512)
@@ -246,13 +246,15 @@ class Soak:
     def acknowledged_to_broker(self):
         """The numbers whose PUBACK the broker's log has."""
         topics, found = {}, set()
-        sending = re.compile(r"Sending PUBLISH to soak \(d\d, q\d, r\d, m(\d+), 'in/(\d+)'")
+        sending = re.compile(r"Sending PUBLISH to soak \(d\d, q\d, r\d, m(\d+), 'in/(\w+)'")
         answer = re.compile(r"Received PUBACK from soak \(Mid: (\d+)")
         for line in (self.folder / "broker.log").read_text(errors="replace").splitlines():
-            if match := sending.search(line):
-                topics[match[1]] = int(match[2])
-            elif (match := answer.search(line)) and match[1] in topics:
-                found.add(topics[match[1]])
+            if line.endswith(" starting"):
+                topics.clear()  # a broker that was killed gives its numbers again
+            elif match := sending.search(line):
+                topics[match[1]] = match[2]
+            elif (match := answer.search(line)) and topics.get(match[1], "garbage").isdigit():
+                found.add(int(topics[match[1]]))
         return found
 
     def slope_kb_per_min(self):
@@ -270,13 +272,13 @@ class Soak:
 
 
 @contextlib.contextmanager
-def small_disk(folder, megabytes=64):
-    """A file system of its own, so that it can be full."""
+def own_disk(folder, megabytes=3000):
+    """A file system of its own, so that it can be full; large enough not to be by what is stored."""
     disk = folder / "disk"
     disk.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", disk], stderr=subprocess.PIPE)
     if done.returncode != 0:
-        fail(f"mount: {done.stderr.decode().strip()}; the faults need root, for a small disk of their own")
+        fail(f"mount: {done.stderr.decode().strip()}; the faults need root, for a disk of their own")
     try:
         yield disk
     finally:
@@ -285,7 +287,7 @@ def small_disk(folder, megabytes=64):
 
 def rows(moru, seconds, seed):
     kills, fills = 20, 3
-    with tempfile.TemporaryDirectory() as name, small_disk(pathlib.Path(name)) as disk:
+    with tempfile.TemporaryDirectory() as name, own_disk(pathlib.Path(name)) as disk:
         soak = Soak(moru, pathlib.Path(name), disk, seconds, seed)
         try:
             poster, publisher = soak.run(kills, fills)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// measure_library MODEL THREADS SECONDS: what a program pays that runs a model by libmoru.so on the native engine, as one line of JSON.
-// Memory is that over the process before it loaded the model, in bytes: "peak" the most there ever was, "steady" after runs, "anonymous"
-// the part of that which is no file's (code that was read in is). Times are those of moru_run(); "run_ns" is the fastest of many batches.
+// measure_library MODEL THREADS SECONDS [bind]: what a program pays that runs a model by libmoru.so on the native engine, as one line of
+// JSON; with "bind" one that says at load that its batch stays 1. Memory is that over the process before it loaded the model, in bytes:
+// "peak" the most there ever was, "steady" after runs, "anonymous" the part of that which is no file's (code that was read in is). Times
+// are those of moru_run(); "run_ns" is the fastest of many batches.
 #include <malloc.h>
 #include <moru/moru.h>
 
@@ -76,11 +77,13 @@ Times measure(moru::Session& session, Memory& memory, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins here
   const long idle = status("VmRSS");
   const long idle_anonymous = status("RssAnon");
-  auto session = moru::Session::load_file(argv[1], {.threads = static_cast<int>(std::strtol(argv[2], nullptr, 10))});
+  moru::Options options{.threads = static_cast<int>(std::strtol(argv[2], nullptr, 10))};
+  if (argc == 5) options.settings = {{"bind", "1"}};
+  auto session = moru::Session::load_file(argv[1], options);
   if (!session) {
     std::fprintf(stderr, "measure_library: %s\n", session.error().message.c_str());
     return 1;

@@ -289,6 +289,75 @@ spec:
   EXPECT_EQ(run_moru({"stream", "ledger", path("state")}).code, 0);
 }
 
+TEST_F(StreamCommand, GoesOnWhereItsStateCannotBeWritten) {
+  write("short.yaml", fmt::format(R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {{name: short}}
+spec:
+  stages:
+    - {{name: sensors, stage: synthetic, options: {{rate_hz: 1000, items: 1500}}}}
+    - {{name: end, stage: write_json, inputs: [sensors], options: {{path: {}}}}}
+)",
+                                  path("short.jsonl")));
+  std::filesystem::create_directories(path("state/state.json"));
+  const auto done = run_moru({"stream", "run", path("short.yaml"), "--state", path("state")}, true);
+  EXPECT_NE(done.code, 0);  // the last state was asked for, and is not there
+  EXPECT_EQ(done.output.find("state not written"), done.output.rfind("state not written")) << done.output;
+  EXPECT_THAT(done.output, HasSubstr("state not written, the stream goes on"));
+  const auto lines = *read_file(path("short.jsonl"));
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 1500);
+}
+
+TEST_F(StreamCommand, FollowsItsFileWhereThatIsRight) {
+  const auto file = [&](const std::string& name, const std::string& stage, const std::string& set) {
+    write("watched.yaml", fmt::format(R"(apiVersion: moru.dev/v1
+kind: Stream
+metadata: {{name: {}}}
+spec:
+  stages:
+    - {{name: sensors, stage: synthetic, options: {{keys: 2, rate_hz: 500}}}}
+    - {{name: mark, stage: {}, inputs: [sensors], options: {{set: {{mark: {}}}}}}}
+    - {{name: end, stage: write_json, inputs: [mark], options: {{path: {}}}}}
+)",
+                                      name, stage, set, path("out.jsonl")));
+  };
+  file("watched", "map", "1");
+  ProcessOptions options;
+  options.arguments = {MORU_PROGRAM, "stream", "run", path("watched.yaml"), "--watch", "--format", "json"};
+  options.output_file = path("run.txt");
+  auto process = Process::start(options);
+  ASSERT_TRUE(process) << process.error().message;
+  const auto wait_for = [&](const std::string& name, const std::string& text) {
+    const TimeNs deadline = system_clock().steady_now() + 30 * kSecond;
+    while (system_clock().steady_now() < deadline && !process->poll()) {
+      const auto bytes = read_file(path(name));
+      if (bytes && bytes->contains(text)) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(wait_for("out.jsonl", "\"mark\":1"));
+  file("watched", "mapp", "2");
+  EXPECT_TRUE(wait_for("run.txt", "goes on as before, its file has mistakes"));
+  file("other", "map", "2");
+  EXPECT_TRUE(wait_for("run.txt", "expected 'watched'"));
+  file("watched", "map", "3");
+  EXPECT_TRUE(wait_for("out.jsonl", "\"mark\":3"));
+  process->send_signal(SIGINT);
+  EXPECT_EQ(process->wait_for(20 * kSecond)->code, 130);
+  // Each item of each of them is there once, and what the first made is whole.
+  std::map<int, std::vector<std::uint64_t>> numbers;
+  const auto lines = *read_file(path("out.jsonl"));
+  for (const auto line : split(trim(lines), '\n')) {
+    const auto item = *parse_json(line, "line");
+    numbers[item["mark"].get<int>()].push_back(item["seq"].get<std::uint64_t>());
+  }
+  EXPECT_EQ(numbers.size(), 2U);
+  for (const auto& [mark, seen] : numbers) {
+    for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], i + 1) << mark;
+  }
+  EXPECT_THAT(*read_file(path("run.txt")), HasSubstr(fmt::format("\"items\": {}", numbers[3].size())));
+}
+
 TEST_F(StreamCommand, ReplaysWhatItRecorded) {
   write("averages.yaml", R"(apiVersion: moru.dev/v1
 kind: Stream

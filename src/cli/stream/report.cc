@@ -59,6 +59,11 @@ std::string stream_report_text(const Json& report) {
                         value_of<std::uint64_t>(stage, "used"), value_of<std::uint64_t>(stage, "held"), counts_text(stage));
   }
   for (const auto& stage : rows_of(report, "stages")) {
+    const auto name = value_of<std::string>(stage, "name");
+    if (const auto waiting = value_of<std::uint64_t>(stage, "unsettled"); waiting > 0)
+      text += fmt::format("\nnot acknowledged yet: {} items of {}\n", waiting, name);
+    if (const auto overdue = value_of<std::uint64_t>(stage, "overdue"); overdue > 0)
+      text += fmt::format("\nlonger than its deadline: {} times {}\n", overdue, name);
     if (const auto stale = value_of<std::string>(stage, "stale"); !stale.empty()) text += fmt::format("\nstale: {}\n", stale);
   }
   if (const auto letters = value_of<std::uint64_t>(report, "dead_letters"); letters > 0)

@@ -2,37 +2,30 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "cli/noun.h"
 #include "cli/stream/verbs.h"
-#include "cli/support/models.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "core/text.h"
-#include "edge/streams/inference/model_file.h"
 #include "edge/streams/observation.h"
 #include "edge/streams/outbox.h"
-#include "edge/streams/stages/infer.h"
 #include "edge/streams/tape_deck.h"
-#include "model/formats/bundle/bundle.h"
-#include "runtime/backends/backend.h"
-#include "trust/keys.h"
 
 namespace moru::cli {
 namespace {
 
 struct Options {
   StreamFile stream;
-  std::string bundle;
-  std::string key;
-  std::string onnx;
-  std::string activation = "softmax";
-  std::string backend = "onnxruntime";
+  StreamModels models;
   std::string outbox;
   std::uint64_t items = 0;
+  bool watch = false;
   edge::ObservationOptions seen;
   std::string dead_letters;
   std::string log = "text";
@@ -42,61 +35,6 @@ struct Options {
   std::string speed = "max";
   Format format = Format::kText;
 };
-
-/// The names of the model slots that stages ask for. A stage with a file of its own needs none.
-std::vector<std::string> slots_of(const edge::StreamSpec& spec) {
-  std::vector<std::string> names;
-  for (const auto& entry : spec.stages) {
-    const auto model = entry.options.find("model");
-    if (!model || !model->is_scalar() || edge::is_model_file(model->scalar())) continue;
-    if (std::ranges::find(names, model->scalar()) == names.end()) names.push_back(model->scalar());
-  }
-  return names;
-}
-
-Result<std::shared_ptr<edge::LoadedModel>> load_bundle(const Options& options) {
-  if (options.key.empty())
-    return fail(ErrorCode::kInvalidArgument,
-                "stream run: found --model without --key, expected the public key (PEM) that signed the bundle");
-  MORU_ASSIGN_OR_RETURN(const auto pem, read_file(options.key, 1U << 20U));
-  MORU_ASSIGN_OR_RETURN(const auto key, trust::PublicKey::from_pem(pem, options.key));
-  MORU_ASSIGN_OR_RETURN(const auto bytes, read_file(options.bundle));
-  const auto verify = [&key](std::string_view message, std::string_view signature) { return key.verify(message, signature); };
-  MORU_ASSIGN_OR_RETURN(const auto bundle, model::Bundle::open(bytes, verify, options.bundle));
-  MORU_ASSIGN_OR_RETURN(const auto file, bundle.select(model::machine_targets()));
-  auto loaded = std::make_shared<edge::LoadedModel>();
-  loaded->release = bundle.header().version;
-  MORU_ASSIGN_OR_RETURN(loaded->card, model::read_card(bundle.header().card, options.bundle));
-  MORU_ASSIGN_OR_RETURN(loaded->session, runtime::load_session(options.backend, bundle.contents(file)));
-  return loaded;
-}
-
-Result<std::shared_ptr<edge::LoadedModel>> load_onnx(const Options& options) {
-  MORU_ASSIGN_OR_RETURN(const auto bytes, backend_bytes(options.onnx));
-  auto loaded = std::make_shared<edge::LoadedModel>();
-  loaded->card.name = Path(options.onnx).stem().string();
-  loaded->card.activation = options.activation;
-  MORU_ASSIGN_OR_RETURN(loaded->session, runtime::load_session(options.backend, bytes));
-  return loaded;
-}
-
-/// Each slot has a session of its own: two stages run at the same time.
-Status add_models(const Options& options, const edge::StreamSpec& spec, edge::StageContext& context) {
-  const auto slots = slots_of(spec);
-  if (slots.empty()) return {};
-  if (options.bundle.empty() == options.onnx.empty()) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a stage that needs a model, expected either --model BUNDLE --key PEM "
-                                                         "or --onnx MODEL, or a file in the stage's own option: model: FILE.onnx",
-                                                         options.stream.file));
-  }
-  for (const auto& name : slots) {
-    auto slot = std::make_shared<edge::ModelSlot>();
-    MORU_ASSIGN_OR_RETURN(auto loaded, options.bundle.empty() ? load_onnx(options) : load_bundle(options));
-    slot->swap(std::move(loaded));
-    context.resources["model/" + name] = std::move(slot);
-  }
-  return {};
-}
 
 /// An outbox for the hub stage, when there is one. Without --outbox it is in `scratch` and gone at the end.
 Status add_outbox(const Options& options, const edge::StreamSpec& spec, std::optional<TempFolder>& scratch, edge::StageContext& context) {
@@ -139,57 +77,128 @@ Status close_tape(const Options& options, edge::TapeWriter* writer, const edge::
   return writer == nullptr ? Status() : writer->close();
 }
 
-/// Until the stream has ended, or somebody asks to stop; the state folder is kept up to date.
-Status wait_for_end(const Options& options, const edge::Stream& stream, const edge::Observation& seen, const std::string& name) {
-  Progress progress(name, options.items);
-  TimeNs written = 0;
-  while (!stream.finished() && !wait_for_stop(20 * kMillisecond)) {
-    const auto state = stream.state();
-    progress.update(state.items, state.state);
-    if (system_clock().steady_now() - written < kSecond) continue;
-    written = system_clock().steady_now();
-    MORU_RETURN_IF_ERROR(seen.write_state());
-  }
-  return {};
-}
+/// The stream as its file stood, and what belongs to it.
+class Running {
+ public:
+  static Result<std::unique_ptr<Running>> start(const Options& options, const edge::StreamSpec& spec, std::optional<TempFolder>& scratch);
+  const edge::Stream& stream() const { return *stream_; }
+  edge::Stream& stream() { return *stream_; }
+  const edge::Observation& seen() const { return *seen_; }
+  /// Lets what is in flight pass; what is known of it then.
+  Json stop();
+  /// Writes down what it came to. After stop().
+  Status close(const Options& options);
 
-Outcome run_stream(const Options& options) {
-  if (options.log == "json") set_log_sink(json_log_sink());
-  MORU_ASSIGN_OR_RETURN(auto spec, options.stream.read());
-  const std::string name = spec.name;
-  edge::StageContext context{.clock = &system_clock(), .resources = {}, .stream = name, .stop = {}};
-  std::optional<TempFolder> scratch;
-  MORU_RETURN_IF_ERROR(add_models(options, spec, context));
+ private:
+  std::shared_ptr<edge::Outbox> outbox_;
+  std::shared_ptr<edge::TapeWriter> writer_;
+  std::shared_ptr<edge::TapeReader> reader_;
+  std::unique_ptr<edge::Observation> seen_;
+  std::unique_ptr<edge::Stream> stream_;
+};
+
+Result<std::unique_ptr<Running>> Running::start(const Options& options, const edge::StreamSpec& spec, std::optional<TempFolder>& scratch) {
+  auto running = std::make_unique<Running>();
+  edge::StageContext context{.clock = &system_clock(), .resources = {}, .stream = spec.name, .stop = {}};
+  MORU_RETURN_IF_ERROR(options.models.load(spec, options.stream.file, context));
   MORU_RETURN_IF_ERROR(add_outbox(options, spec, scratch, context));
   context.state = options.seen.state;
-  const auto outbox = context.resource<edge::Outbox>("outbox");
-  MORU_ASSIGN_OR_RETURN(const auto seen, edge::Observation::prepare(options.seen, name, system_clock()));
-  if (seen->watch()) context.resources["watch"] = seen->watch();
+  running->outbox_ = context.resource<edge::Outbox>("outbox");
+  MORU_ASSIGN_OR_RETURN(running->seen_, edge::Observation::prepare(options.seen, spec.name, system_clock()));
+  if (running->seen_->watch()) context.resources["watch"] = running->seen_->watch();
   MORU_ASSIGN_OR_RETURN(auto tape, open_tape(options, spec));
-  const auto writer = tape.writer;
-  const auto reader = tape.reader;
-  MORU_ASSIGN_OR_RETURN(const auto stream, edge::Stream::start(spec, std::move(context), std::move(tape)));
-  MORU_RETURN_IF_ERROR(seen->begin(*stream, [&] {
+  running->writer_ = tape.writer;
+  running->reader_ = tape.reader;
+  MORU_ASSIGN_OR_RETURN(running->stream_, edge::Stream::start(spec, std::move(context), std::move(tape)));
+  MORU_RETURN_IF_ERROR(running->seen_->begin(*running->stream_, [stream = running->stream_.get(), outbox = running->outbox_] {
     auto state = stream->state();
     if (outbox) state.ledger.push_back(outbox->ledger());
     return state;
   }));
-  if (options.items > 0) stream->drain_at(options.items);
-  const Status waited = wait_for_end(options, *stream, *seen, name);
-  stream->stop();
-  const Json last = seen->report();
-  const Status written = seen->write_state();
-  seen->end();
-  MORU_RETURN_IF_ERROR(waited);
+  return running;
+}
+
+Json Running::stop() {
+  stream_->stop();
+  return seen_->report();
+}
+
+Status Running::close(const Options& options) {
+  const Status written = seen_->write_state();
+  seen_->end();
   MORU_RETURN_IF_ERROR(written);
-  MORU_RETURN_IF_ERROR(close_tape(options, writer.get(), reader.get()));
+  return close_tape(options, writer_.get(), reader_.get());
+}
+
+/// Until the stream has ended, or somebody asks to stop, or the file says otherwise: then what it says. The state folder is kept up to
+/// date.
+std::optional<edge::StreamSpec> wait_for_end(const Options& options, const Running& running, const std::string& name,
+                                             StreamFileWatch* watch) {
+  const edge::Stream& stream = running.stream();
+  Progress progress(name, options.items);
+  TimeNs written = 0;
+  bool behind = false;
+  while (!stream.finished() && !wait_for_stop(20 * kMillisecond)) {
+    const auto state = stream.state();
+    progress.update(state.items, state.state);
+    if (watch != nullptr) {
+      if (auto next = watch->changed(name)) return next;
+    }
+    if (system_clock().steady_now() - written < kSecond) continue;
+    written = system_clock().steady_now();
+    const Status kept = running.seen().write_state();
+    // A full disk, say: who looks at the folder sees old counts, which is no reason to stop.
+    if (!kept && !std::exchange(behind, true))
+      MORU_LOG(kWarn, "state not written, the stream goes on", "stream", name, "error", kept.error().message);
+    if (kept) behind = false;
+  }
+  return std::nullopt;
+}
+
+/// The stream as its file says now, in place of one that has stopped; where it cannot be started, that one again.
+Result<std::unique_ptr<Running>> replace(const Options& options, edge::StreamSpec& spec, edge::StreamSpec next,
+                                         std::optional<TempFolder>& scratch) {
+  auto running = Running::start(options, next, scratch);
+  if (running) {
+    MORU_LOG(kInfo, "stream runs as its file says now", "stream", spec.name, "file", options.stream.file);
+    spec = std::move(next);
+    return running;
+  }
+  MORU_LOG(kError, "stream cannot run as its file says now and goes on as before", "stream", spec.name, "error", running.error().message);
+  return Running::start(options, spec, scratch);
+}
+
+Outcome finish(const Options& options, Running& running, const Json& last) {
+  MORU_RETURN_IF_ERROR(running.close(options));
   if (options.format == Format::kJson) {
     print_json(last);
   } else {
     print_text(stream_report_text(last));
   }
-  if (stream->state().state.starts_with("failed")) return kFailed;
+  if (running.stream().state().state.starts_with("failed")) return kFailed;
   return stop_requested() ? kInterrupted : kDone;
+}
+
+Outcome run_stream(const Options& options) {
+  if (options.log == "json") set_log_sink(json_log_sink());
+  std::optional<StreamFileWatch> watch;
+  if (options.watch) watch.emplace(options.stream);
+  MORU_ASSIGN_OR_RETURN(auto spec, options.stream.read());
+  std::optional<TempFolder> scratch;  // keeps what the hub has not got, across streams
+  MORU_ASSIGN_OR_RETURN(auto running, Running::start(options, spec, scratch));
+  std::uint64_t before = 0;  // items of those that were replaced
+  while (true) {
+    if (options.items > 0) running->stream().drain_at(options.items - before);
+    auto next = wait_for_end(options, *running, spec.name, watch ? &*watch : nullptr);
+    const Json last = running->stop();
+    before += running->stream().state().items;
+    if (!next || (options.items > 0 && before >= options.items)) return finish(options, *running, last);
+    MORU_LOG(kInfo, "stream has stopped to be replaced", "stream", spec.name, "report", last.dump());
+    if (const Status closed = running->close(options); !closed)
+      MORU_LOG(kWarn, "state not written, the stream goes on", "stream", spec.name, "error", closed.error().message);
+    running.reset();
+    MORU_ASSIGN_OR_RETURN(running, replace(options, spec, std::move(*next), scratch));
+  }
 }
 
 /// What others see of the stream.
@@ -213,14 +222,7 @@ CLI::App* add_verb(CLI::App& app, std::function<Outcome()>* run, Options& option
   CLI::App* command = app.add_subcommand(name, doc);
   options.stream.add_to(*command);
   add_format_option(*command, &options.format);
-  command->add_option("--model", options.bundle, "A bundle (.moru) for the stages that need a model");
-  command->add_option("--key", options.key, "The public key (PEM) that must have signed the bundle");
-  command->add_option("--onnx", options.onnx, "An ONNX model instead of a bundle");
-  command
-      ->add_option("--activation", options.activation, "With --onnx: softmax when the model gives logits, none when it gives probabilities")
-      ->check(CLI::IsMember({"softmax", "none"}))
-      ->capture_default_str();
-  command->add_option("--backend", options.backend, "What runs the model")->capture_default_str();
+  options.models.add_to(*command);
   command->add_option("--outbox", options.outbox, "Folder of the outbox for the stage 'hub'; without it a temporary one");
   add_seen(*command, options);
   command->callback([run, &options] { *run = [&options] { return run_stream(options); }; });
@@ -235,6 +237,10 @@ void add_stream_run(CLI::App& app, std::function<Outcome()>* run) {
   static Options options;
   CLI::App* command = add_verb(app, run, options, "run", "Run a stream in this process until its source ends or Ctrl-C");
   add_items(*command, options);
+  command->add_flag(
+      "--watch", options.watch,
+      "Follows the file: when it has changed and holds no mistake, what is in flight passes and the stream goes on as the file "
+      "says now; with a mistake, which is told, as before");
   command->footer("Example:\n  moru stream run line.yaml --model line.moru --key release.pub.pem --items 1000");
 }
 

@@ -17,7 +17,7 @@ constexpr std::array<std::int64_t, 19> kBounds = {
     10'000,     25'000,     50'000,      100'000,     250'000,     500'000,       1'000'000,     2'500'000,     5'000'000,     10'000'000,
     25'000'000, 50'000'000, 100'000'000, 250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
 
-constexpr std::array<std::string_view, 7> kStates = {"running", "stale", "waiting", "draining", "finished", "stopped", "failed"};
+constexpr std::array<std::string_view, 8> kStates = {"running", "overdue", "stale", "waiting", "draining", "finished", "stopped", "failed"};
 
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / static_cast<double>(kSecond); }
 
@@ -116,6 +116,11 @@ void write_stages(Page& page, const StreamState& state, const Stream& stream) {
   for (const auto& stage : state.stages) {
     for (const auto& [reason, count] : stage.dropped) page.sample(count, label("stage", stage.name) + "," + label("reason", reason));
   }
+  page.family("moru_stream_stage_unsettled_items", "gauge",
+              "Items of a source that it has not acknowledged yet, as their end is not known.");
+  each(&StageCounts::unsettled);
+  page.family("moru_stream_stage_overdue_total", "counter", "Calls of the stage that took longer than its deadline_ms.");
+  each(&StageCounts::overdue);
   page.family("moru_stream_stage_stale", "gauge", "1 while the stage waits to be opened again.");
   for (const auto& stage : state.stages) page.sample(stage.stale.empty() ? 0 : 1, label("stage", stage.name));
   const auto times = stream.histograms();

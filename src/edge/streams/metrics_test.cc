@@ -8,8 +8,10 @@
 #include <map>
 #include <set>
 
+#include "core/json.h"
 #include "core/process.h"
 #include "core/text.h"
+#include "edge/streams/observation.h"
 #include "edge/streams/stage_for_test.h"
 #include "edge/streams/stages/http_for_test.h"
 #include "wire/http.h"
@@ -120,6 +122,20 @@ TEST(Metrics, SayWhatTheStreamSays) {
   EXPECT_EQ(page.value("moru_stream_latency_seconds_bucket", {{"le", "+Inf"}}), 2500.0);
   EXPECT_GT(page.value("moru_stream_stage_busy_seconds_count", {{"stage", "some"}}), 0.0);
   EXPECT_GT(page.value("moru_stream_stage_age_seconds_count", {{"stage", "end"}}), 0.0);
+}
+
+TEST(Metrics, SayWhoIsLateAndWhatIsNotAcknowledged) {
+  const auto stream = run_stream();
+  StreamState state;
+  state.state = "overdue: slow: at one item for 2.0 s, expected at most 0.100 s";
+  state.stages.push_back({.name = "slow", .dropped = {}, .unsettled = 7, .overdue = 3, .stale = {}});
+  const Parsed page(metrics_text("seen", state, *stream, std::nullopt));
+  EXPECT_EQ(page.value("moru_stream_state", {{"state", "overdue"}}), 1.0);
+  EXPECT_EQ(page.value("moru_stream_stage_unsettled_items", {{"stage", "slow"}}), 7.0);
+  EXPECT_EQ(page.value("moru_stream_stage_overdue_total", {{"stage", "slow"}}), 3.0);
+  const Json report = stream_report("seen", state, 1.0, nullptr);
+  EXPECT_EQ(report["stages"][0]["unsettled"], 7);
+  EXPECT_EQ(report["stages"][0]["overdue"], 3);
 }
 
 TEST(Metrics, BucketsNeverFall) {

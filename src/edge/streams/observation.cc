@@ -46,9 +46,10 @@ Json stream_report(std::string_view name, const StreamState& state, double secon
   Json stages = Json::array();
   const auto times = stream == nullptr ? std::vector<StageHistograms>() : stream->histograms();
   for (const auto& stage : state.stages) {
-    Json row = {{"name", stage.name},           {"consumed", stage.consumed}, {"emitted", stage.emitted},
-                {"used", stage.used},           {"held", stage.held},         {"dropped", counts_json(stage.dropped)},
-                {"balanced", stage.balanced()}, {"stale", stage.stale}};
+    Json row = {{"name", stage.name},           {"consumed", stage.consumed},   {"emitted", stage.emitted},
+                {"used", stage.used},           {"held", stage.held},           {"dropped", counts_json(stage.dropped)},
+                {"balanced", stage.balanced()}, {"unsettled", stage.unsettled}, {"overdue", stage.overdue},
+                {"stale", stage.stale}};
     add_times(row, times, stage.name);
     stages.push_back(std::move(row));
   }

@@ -55,6 +55,17 @@ class CsvRecords {
 /// "no JSON object", "wrong type", "no time". A key that is missing or null leaves its field out.
 std::string_view read_json_record(const RecordOptions& options, std::string_view text, Item& item);
 
+/// What is wrong with a text of several records.
+struct BodyMistake {
+  std::string_view reason;  ///< of read_json_record()
+  std::string raw;          ///< the record
+  std::string sentence;     ///< which one it is, and why
+};
+/// The records of a body: an object, an array of them or, with `lines`, one a line (blank ones do not count). Each gets a copy of `blank`,
+/// whose time counts where the options name none. All of them are added to `items`, or it is said what is wrong with one.
+std::optional<BodyMistake> read_json_body(const RecordOptions& options, bool lines, std::string_view body, const Item& blank,
+                                          std::vector<Item>& items);
+
 /// A text that is one number, for the first field; blanks around it do not count. "not a number".
 std::string_view read_number_record(const RecordOptions& options, std::string_view text, Item& item);
 

@@ -9,7 +9,6 @@
 #include <map>
 #include <mutex>
 
-#include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "edge/streams/http_ends.h"
@@ -72,7 +71,7 @@ class HttpPush final : public SourceStage {
 
   Result<bool> produce(Output& output) override {
     if (emitted_ >= end_) return false;
-    std::vector<Refused> refused;
+    std::vector<BodyMistake> refused;
     std::optional<Request> request;
     {
       std::unique_lock lock(mutex_);
@@ -141,10 +140,6 @@ class HttpPush final : public SourceStage {
     bool stored = true;  ///< all that have
     HttpAnswer answer;
   };
-  struct Refused {
-    std::string_view reason;
-    std::string raw;
-  };
 
   HttpAdmission admit(const HttpRequest& head, const TokenCheck& check) const {
     if (head.path != options_.path) return {0, http_error(404, fmt::format("{}: no such address, expected {}", head.path, options_.path))};
@@ -156,7 +151,7 @@ class HttpPush final : public SourceStage {
   /// All of a request is taken, or nothing of it.
   void take(const HttpRequest& request, HttpAnswer answer) {
     std::vector<Item> items;
-    if (auto mistake = read(request, items)) return answer(std::move(*mistake));
+    if (auto mistake = read(request, items)) return answer(refuse(std::move(*mistake)));
     if (items.empty()) return answer(HttpResponse{});
     if (items.size() > static_cast<std::size_t>(options_.queue))
       return answer(http_error(413, fmt::format("found {} items, expected at most {}", items.size(), options_.queue)));
@@ -171,42 +166,21 @@ class HttpPush final : public SourceStage {
     wake_.notify_one();
   }
 
-  /// Nothing, or what is wrong.
-  std::optional<HttpResponse> read(const HttpRequest& request, std::vector<Item>& items) {
-    const std::string_view body = request.body;
-    if (request.content_type.find("ndjson") != std::string::npos) {
-      for (const auto line : split(body, '\n')) {
-        if (trim(line).empty()) continue;
-        if (auto mistake = add(line, items)) return mistake;
-      }
-      return std::nullopt;
-    }
-    if (!trim(body).starts_with('[')) return add(body, items);
-    const auto list = parse_json(body, "body");
-    if (!list) return refuse("no JSON object", body, list.error().message);
-    for (const auto& one : *list) {
-      if (auto mistake = add(one.dump(-1, ' ', false, Json::error_handler_t::replace), items)) return mistake;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<HttpResponse> add(std::string_view record, std::vector<Item>& items) {
-    Item item;
-    item.event_time = options_.record.time.empty() ? clock_->wall_now() : 0;
-    item.emitted = clock_->steady_now();
-    const auto reason = read_json_record(options_.record, record, item);
-    if (!reason.empty()) return refuse(reason, record, fmt::format("item {}: {}", items.size() + 1, reason));
-    items.push_back(std::move(item));
-    return std::nullopt;
+  std::optional<BodyMistake> read(const HttpRequest& request, std::vector<Item>& items) const {
+    Item blank;
+    blank.event_time = options_.record.time.empty() ? clock_->wall_now() : 0;
+    blank.emitted = clock_->steady_now();
+    const bool lines = request.content_type.find("ndjson") != std::string::npos;
+    return read_json_body(options_.record, lines, request.body, blank, items);
   }
 
   /// Counted by produce(): only the stream's thread may.
-  HttpResponse refuse(std::string_view reason, std::string_view raw, std::string_view sentence) {
+  HttpResponse refuse(BodyMistake mistake) {
     const std::lock_guard lock(mutex_);
     if (refused_.size() >= kMaxRefused) return busy("too many records that are none");
-    refused_.push_back({reason, std::string(raw.substr(0, kMaxRefusedBytes))});
+    if (mistake.raw.size() > kMaxRefusedBytes) mistake.raw.resize(kMaxRefusedBytes);
     wake_.notify_one();
-    return http_error(422, sentence);
+    return http_error(422, refused_.emplace_back(std::move(mistake)).sentence);
   }
 
   const HttpPushOptions options_;
@@ -215,7 +189,7 @@ class HttpPush final : public SourceStage {
   std::condition_variable wake_;
   std::deque<Request> waiting_;
   std::map<std::uint64_t, Open> open_;  ///< requests whose items are on their way, by the number of the first
-  std::vector<Refused> refused_;
+  std::vector<BodyMistake> refused_;
   std::size_t unsettled_ = 0;  ///< items of waiting_ and of open_
   std::size_t unsettled_bytes_ = 0;
   bool ended_ = false;

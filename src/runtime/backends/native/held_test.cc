@@ -129,6 +129,9 @@ TEST_P(HeldModels, TakeLittleMoreThanTheFileWhileTheyAreLoaded) {
   EXPECT_LE(left, told + static_cast<std::int64_t>(bytes.size()) + 150'000)
       << "the graph, to plan it for other batches; steps, tables, ports";
   EXPECT_LE(most.load() - before, 5 * static_cast<std::int64_t>(bytes.size()) + 1'000'000);
+  const std::int64_t bound_before = held.load();
+  const auto bound = load_session("native", bytes, {.settings = {{"bind", "1"}}}).value();
+  EXPECT_LE(held.load() - bound_before, told + 150'000) << "nothing to plan it anew with";
   fmt::print("{}: file {}, weights and arena {}, left {}, most {} bytes\n", GetParam(), bytes.size(), told, left, most.load() - before);
 }
 

@@ -43,6 +43,34 @@ TEST(Native, OpenExtentsAreOneUntilARunSaysOtherwise) {
   }
 }
 
+TEST(Native, BoundExtentsAreSoForGood) {
+  const std::string model = onnx_of(R"(graph "sum" {
+    opset 13
+    input x: float32[N, T]
+    input y: float32[N, 3]
+    z = Add(x, y)
+    s = Softmax(z)
+    output s
+  })");
+  const auto load = [&](const char* bind) { return load_session("native", model, {.settings = {{"bind", bind}}}); };
+  const auto session = load("N=2,T=3").value();
+  ASSERT_EQ(session->inputs()[0].shape.size(), 2U);
+  EXPECT_EQ(session->inputs()[0].shape[0].value, 2);
+  EXPECT_EQ(session->outputs()[0].shape[1].value, 3);
+  const auto of = [](std::int64_t n) { return Tensor::create(DType::kFloat32, {n, 3}).value(); };
+  EXPECT_THAT(session->run_once(std::vector{of(2), of(2)}).value()[0].dims(), ElementsAre(2, 3));
+  EXPECT_FALSE(session->run_once(std::vector{of(1), of(1)}).has_value());
+  EXPECT_EQ(load("N=2,3").value()->inputs()[0].shape[1].value, 3);
+  const auto mistake = [&](const char* bind) {
+    const auto refused = load(bind);
+    return refused ? std::string() : refused.error().message;
+  };
+  EXPECT_THAT(mistake("N=2"), HasSubstr("found input 'x' still open in 'T'"));
+  EXPECT_THAT(mistake("M=2,1"), HasSubstr("found 'M', expected a name of an open extent: N, T"));
+  for (const char* text : {"0", "x", "", "N=", "=1", "1,", "1e9", "99999999999999999999"})
+    EXPECT_THAT(mistake(text), HasSubstr("setting 'bind'"));
+}
+
 TEST(Native, WhatOneIsTooSmallForIsPlannedByTheFirstRun) {
   const auto session = load_session("native", onnx_of(R"(graph "pooled" {
     opset 13
