@@ -4,7 +4,8 @@
 Messages come in two ways, each with a number of its own: by HTTP, where a sender counts as acknowledged what was answered with 200 and sends
 all else again; and by MQTT (QoS 1, a kept session), where the broker's own log says which message the stream has acknowledged. Both go into an
 SQLite file, and the HTTP ones also to the broker. In the end every acknowledged number must be in the file. At every fault, and at the end,
-the counts of the stream must add up. The memory's slope is that of the last part, in which nothing is killed.
+the counts of the stream must add up. The memory is what is its own (anonymous), its slope that of the last part, in
+which nothing is killed.
 """
 
 import contextlib
@@ -208,7 +209,7 @@ class Soak:
 
     def sample_memory(self):
         rollup = pathlib.Path(f"/proc/{self.stream.pid}/smaps_rollup").read_text()
-        self.memory.append((time.monotonic(), next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))))
+        self.memory.append((time.monotonic(), next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Anonymous:"))))
 
     def run(self, kills, fills):
         self.start_broker()

@@ -17,18 +17,13 @@
 #include <vector>
 
 #include "c11_for_test.h"
+#include "core/sanitized_for_test.h"
 
 namespace {
 std::atomic<std::int64_t> allocations = 0;
 }  // namespace
 
 // Sanitizers have an allocator of their own.
-#ifdef __has_feature
-#define MORU_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define MORU_SANITIZED 0
-#endif
-
 #if !MORU_SANITIZED
 extern "C" {
 void* __libc_malloc(size_t size);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming): glibc's own

@@ -2,12 +2,14 @@
 #include "core/config.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "core/text.h"
 
@@ -32,11 +34,44 @@ using detail::ConfigNode;
 
 constexpr std::size_t kMaxBytes = 1U << 20U;
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxNodes = 100'000;  // aliases could otherwise multiply a small file without end
+// Aliases could otherwise multiply a small file without end.
+constexpr std::size_t kMaxNodes = 100'000;
+constexpr std::size_t kMaxText = 8 * kMaxBytes;
+
+/// Where the documents of a text begin. YAML::LoadAll() would tell, but never comes to an end where a document has no end (one that begins
+/// with a comma), and takes memory all the while.
+class Beginnings final : public YAML::EventHandler {
+ public:
+  std::vector<int> lines;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { lines.push_back(mark.line + 1); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// The first document alone, or what is wrong.
+Result<YAML::Node> only_document(const std::string& text, const std::string& name) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Beginnings beginnings;
+  if (!parser.HandleNextDocument(beginnings)) return YAML::Node();
+  if (parser.HandleNextDocument(beginnings)) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: found a second document, expected one a file", name, beginnings.lines.back()));
+  }
+  return YAML::Load(text);
+}
 
 struct Copier {
   std::string name;
   std::size_t nodes = 0;
+  std::size_t text = 0;
 
   Result<std::shared_ptr<const ConfigNode>> copy(const YAML::Node& from, int depth) {
     auto node = std::make_shared<ConfigNode>();
@@ -48,6 +83,11 @@ struct Copier {
     if (from.IsScalar()) {
       node->kind = ConfigNode::Kind::kScalar;
       node->scalar = from.Scalar();
+      text += node->scalar.size();
+      if (text > kMaxText) {
+        return fail(ErrorCode::kResourceExhausted,
+                    fmt::format("{}: found aliases that make more than {} bytes of a file, expected fewer", node->where, kMaxText));
+      }
       node->quoted = from.Tag() == "!";
     } else if (from.IsSequence()) {
       node->kind = ConfigNode::Kind::kList;
@@ -108,12 +148,8 @@ Result<ConfigObject> ConfigObject::parse(std::string_view text, std::string name
   if (text.size() > kMaxBytes)
     return fail(ErrorCode::kResourceExhausted, fmt::format("{}: found {} bytes, expected at most {}", name, text.size(), kMaxBytes));
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}:{}: found a second document, expected one a file", name, documents[1].Mark().line + 1));
-    }
-    MORU_ASSIGN_OR_RETURN(auto node, (Copier{name}.copy(documents.empty() ? YAML::Node() : documents[0], 0)));
+    MORU_ASSIGN_OR_RETURN(const YAML::Node document, only_document(std::string(text), name));
+    MORU_ASSIGN_OR_RETURN(auto node, Copier{.name = name}.copy(document, 0));
     return ConfigObject(std::move(node));
   } catch (const YAML::Exception& error) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: found {}, expected YAML", name, error.mark.line + 1, error.msg));

@@ -135,6 +135,20 @@ TEST(Config, AliasesWorkButDoNotExplode) {
   EXPECT_EQ(object.error().code, ErrorCode::kResourceExhausted);
 }
 
+TEST(Config, AliasesOfALongTextDoNotExplode) {
+  std::string text = "a: &a " + std::string(500'000, 'x') + "\nb: [*a";
+  for (int i = 0; i < 1000; ++i) text += ", *a";
+  const auto parsed = ConfigObject::parse(text + "]\n", "t");
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error().message, HasSubstr("found aliases that make more than"));
+}
+
+TEST(Config, ATextWithoutAnEndOfItsDocumentIsRefused) {
+  for (const char* text : {",a", ",", "a: 1\n,b", "]", "}", "a: b\n]", "--- a\n--- b\n"}) {
+    EXPECT_FALSE(ConfigObject::parse(text, "t").has_value()) << text;
+  }
+}
+
 TEST(Config, AnAliasToItselfIsRefused) { EXPECT_FALSE(ConfigObject::parse("a: &a [*a]\n", "t").has_value()); }
 
 TEST(Config, DepthAndSizeAreLimited) {

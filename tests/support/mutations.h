@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/sanitized_for_test.h"
+
 namespace moru {
 
 struct MutationRange {
@@ -39,18 +41,8 @@ inline MutationRange mutations_of_today() {
   return {tenth * count / 10, (tenth + 1) * count / 10};
 }
 
-/// AddressSanitizer keeps what was freed for a while, so a process of its builds grows for reasons of its own.
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kMemoryIsOurs = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-inline constexpr bool kMemoryIsOurs = false;
-#else
-inline constexpr bool kMemoryIsOurs = true;
-#endif
-#else
-inline constexpr bool kMemoryIsOurs = true;
-#endif
+/// A sanitizer keeps what was freed for a while, so a process of its builds grows for reasons of its own.
+inline constexpr bool kMemoryIsOurs = !MORU_SANITIZED;
 
 inline std::int64_t peak_memory() {
   rusage usage{};

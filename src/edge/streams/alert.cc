@@ -78,12 +78,4 @@ Result<AlertOptions> read_alert_options(const ConfigObject& object) {
   return options;
 }
 
-Error unknown_input(const AlertOptions& options, std::span<const Schema> inputs) {
-  std::vector<std::string> names;
-  for (const Schema& input : inputs) names.push_back(input.from);
-  return {ErrorCode::kInvalidArgument,
-          fmt::format("{}: found input {}{}, expected one of {}", options.acknowledge_where, in_quotes(options.acknowledge_input),
-                      did_you_mean(options.acknowledge_input, names), fmt::join(names, ", "))};
-}
-
 }  // namespace moru::edge

@@ -64,9 +64,6 @@ struct Alert {
   TimeNs deadline(const AlertOptions& options) const;
 };
 
-/// That the input of acknowledgements is none of them.
-Error unknown_input(const AlertOptions& options, std::span<const Schema> inputs);
-
 /// Errors name the line.
 Result<AlertOptions> read_alert_options(const ConfigObject& object);
 

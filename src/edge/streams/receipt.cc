@@ -63,10 +63,11 @@ void Receipt::add(Receipt other) {
   node_->parts.push_back(std::move(other));
 }
 
-Receipt ReceiptBook::issue(std::uint64_t number) {
+Receipt ReceiptBook::issue(std::uint64_t number, Receipt inside) {
   auto node = std::make_unique<Receipt::Node>();
   node->book = shared_from_this();
   node->number = number;
+  if (inside) node->parts.push_back(std::move(inside));
   const std::lock_guard lock(mutex_);
   ++unsettled_;
   return Receipt(node.release());

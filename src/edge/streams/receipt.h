@@ -55,7 +55,9 @@ class ReceiptBook final : public std::enable_shared_from_this<ReceiptBook> {
   using Settle = std::function<void(std::uint64_t number, Outcome outcome)>;
   /// `settle` is called once for each number, from the thread that let go last: it notes the number and returns.
   explicit ReceiptBook(Settle settle) : settle_(std::move(settle)) {}
-  Receipt issue(std::uint64_t number);
+  /// With `inside`: for who passes an item on and wants to know its end before the source does. Revoked, it revokes that, too, and keeps
+  /// it until `settle` has been called.
+  Receipt issue(std::uint64_t number, Receipt inside = {});
   /// Numbers that were given out and have not come home.
   std::uint64_t unsettled() const;
   /// Waits until all have come home, or so long; true when they have.

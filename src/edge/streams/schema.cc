@@ -65,6 +65,15 @@ Result<const FieldSpec*> Schema::need_number(std::string_view where, std::string
   return field;
 }
 
+Result<std::size_t> input_named(std::string_view where, std::string_view name, std::span<const Schema> inputs) {
+  std::vector<std::string> names;
+  for (const Schema& input : inputs) names.push_back(input.from);
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found input {}{}, expected one of {}", where, in_quotes(name),
+                                                       did_you_mean(name, names), fmt::join(names, ", ")));
+}
+
 Schema common(const std::vector<Schema>& schemas) {
   if (schemas.empty()) return {};
   Schema result = schemas.front();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ struct Schema {
 
 /// What is the same in all of them: a field that two know differently is left out, and makes it open.
 Schema common(const std::vector<Schema>& schemas);
+
+/// Which of a stage's inputs has that name; an error names the nearest one.
+Result<std::size_t> input_named(std::string_view where, std::string_view name, std::span<const Schema> inputs);
 
 /// Reads `fields: {temperature: double degC, device: text, n: int64}`: a type and, of numbers, a unit.
 Result<std::vector<FieldSpec>> read_fields(const ConfigObject& object);

@@ -34,16 +34,17 @@ class AlertStage final : public Stage {
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     std::vector<Schema> raising;
+    if (!options_.acknowledge_input.empty()) {
+      MORU_ASSIGN_OR_RETURN(acknowledging_, input_named(options_.acknowledge_where, options_.acknowledge_input, inputs));
+    }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       MORU_RETURN_IF_ERROR(alerts_.check(inputs[i]));
-      if (inputs[i].from == options_.acknowledge_input) {
-        acknowledging_ = i;
+      if (acknowledging_ == i) {
         MORU_ASSIGN_OR_RETURN(acknowledge_, Expression::condition(options_.acknowledge, inputs[i], options_.acknowledge_where));
       } else {
         raising.push_back(inputs[i]);
       }
     }
-    if (!options_.acknowledge_input.empty() && !acknowledging_) return fail(unknown_input(options_, inputs));
     if (raising.empty())
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("{}: found only the input that acknowledges, expected one that raises alerts, too", options_.where));

@@ -1,13 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <atomic>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "edge/streams/keyed_states.h"
 #include "edge/streams/stage.h"
 
 namespace moru::edge {
 namespace {
+
+/// Items that were passed on and whose end a source waits for. What comes again meanwhile shares the end of the first: it is done when that
+/// is stored, and to be sent again when that is lost. Threads: settle() from any, the others one.
+class OnTheWay {
+ public:
+  /// A key, and the number that an item of it was given.
+  using Passed = std::pair<std::string, std::uint64_t>;
+
+  OnTheWay() = default;
+  OnTheWay(const OnTheWay&) = delete;
+  OnTheWay& operator=(const OnTheWay&) = delete;
+  ~OnTheWay() {
+    book_->close();
+    for (const auto& [number, item] : items_) {
+      for (const Receipt& receipt : item.again) receipt.revoke();
+    }
+  }
+  /// Wraps the receipt, so that the item's end is known here; its number, 0 where nobody waits.
+  std::uint64_t add(const std::string& key, Receipt& receipt) {
+    if (!receipt) return 0;
+    {
+      const std::lock_guard lock(mutex_);
+      items_.try_emplace(++last_, Item{.key = key, .again = {}});
+    }
+    receipt = book_->issue(last_, std::move(receipt));
+    return last_;
+  }
+  void add_again(std::uint64_t number, Receipt receipt) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = items_.find(number); found != items_.end()) found->second.again.push_back(std::move(receipt));
+  }
+  /// What was lost since the last call.
+  std::vector<Passed> take_lost() {
+    if (!any_lost_.exchange(false)) return {};
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lost_, {});
+  }
+
+ private:
+  struct Item {
+    std::string key;
+    std::vector<Receipt> again;
+  };
+  void settle(std::uint64_t number, Outcome outcome) {
+    std::vector<Receipt> again;  // let go of without the lock: a source hears of it
+    {
+      const std::lock_guard lock(mutex_);
+      auto item = items_.extract(number);
+      again = std::move(item.mapped().again);
+      if (outcome == Outcome::kAgain) {
+        lost_.emplace_back(std::move(item.mapped().key), number);
+        any_lost_ = true;
+      }
+    }
+    if (outcome != Outcome::kAgain) return;
+    for (const Receipt& receipt : again) receipt.revoke();
+  }
+
+  std::shared_ptr<ReceiptBook> book_ =
+      std::make_shared<ReceiptBook>([this](std::uint64_t number, Outcome outcome) { settle(number, outcome); });
+  std::mutex mutex_;
+  std::uint64_t last_ = 0;
+  std::unordered_map<std::uint64_t, Item> items_;  // by number
+  std::vector<Passed> lost_;
+  std::atomic<bool> any_lost_ = false;
+};
 
 class Deduplicate final : public Stage {
  public:
@@ -22,18 +93,35 @@ class Deduplicate final : public Stage {
   Status open(const StageContext&) override { return {}; }
 
   Status process(Item&& item, Output& output) override {
+    forget_lost();
     if (!seen_.read(item)) return drop(output, "field missing");
     auto* const seen = seen_.find(item, output);
     if (seen == nullptr) return {};
-    if (*seen && item.event_time - **seen <= within_ && **seen - item.event_time <= within_) return drop(output, "duplicate");
-    *seen = item.event_time;
+    if (seen->at && item.event_time - *seen->at <= within_ && *seen->at - item.event_time <= within_) {
+      if (item.receipt) on_the_way_.add_again(seen->number, std::move(item.receipt));
+      return drop(output, "duplicate");
+    }
+    *seen = {item.event_time, on_the_way_.add(seen_.bytes(), item.receipt)};
     output.emit(std::move(item));
     return {};
   }
 
  private:
+  struct Seen {
+    std::optional<TimeNs> at;  ///< when an item of the key was last passed on
+    std::uint64_t number = 0;  ///< of OnTheWay
+  };
+
+  /// It did not come anywhere: the one that is sent again is the first.
+  void forget_lost() {
+    for (const auto& [key, number] : on_the_way_.take_lost()) {
+      if (const Seen* const seen = seen_.known(key); seen != nullptr && seen->number == number) seen_.erase(key);
+    }
+  }
+
   const TimeNs within_;
-  KeyedStates<std::optional<TimeNs>> seen_;  // when an item of the key was last passed on
+  KeyedStates<Seen> seen_;
+  OnTheWay on_the_way_;
 };
 
 Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
@@ -59,8 +147,9 @@ const StageSpec kStage_deduplicate{
 
 Reads   the fields of `key` (int64 or text)
 
-What a sender sends again, because the first was lost behind this stage, is a duplicate, too. Where nothing may be lost, let the sink tell
-what comes again by its key instead: write_sqlite and write_postgres do.
+Of a source whose sender waits until items are stored, a duplicate is acknowledged when the first is stored. Where that is lost behind this
+stage, both are to be sent again, and what then comes is passed on. After a restart nothing is remembered: where an item may never be there
+twice, let the sink tell by its key, as write_sqlite and write_postgres do.
 
 Options
   key: [FIELD, ...]      what two items have in common that are the same

@@ -3,6 +3,7 @@
 
 #include "core/json.h"
 #include "core/log.h"
+#include "core/plot.h"
 #include "edge/streams/http_ends.h"
 #include "edge/streams/item_json.h"
 #include "edge/streams/stage.h"
@@ -46,7 +47,8 @@ class LiveView final : public Stage {
       if (head.path != "/view.js" && !check.fits(head)) return {0, TokenCheck::refusal()};  // the script is no secret
       return {};
     };
-    handlers.handle = answer;
+    page_ = page_of(context.stream);
+    handlers.handle = [this](const HttpRequest& request) { return answer(request); };
     MORU_ASSIGN_OR_RETURN(server_, HttpServer::start(std::move(options), std::move(handlers)));
     MORU_LOG(kInfo, "live view", "stream", context.stream, "address", options_.listener.address, "port", server_->port());
     return {};
@@ -67,12 +69,20 @@ class LiveView final : public Stage {
   }
 
  private:
-  static HttpResponse answer(const HttpRequest& request) {
+  static std::string page_of(std::string_view stream) {
+    constexpr std::string_view kHere = "{stream}";
+    std::string page(kLivePage);
+    const std::string name = escape_html(stream);
+    for (auto at = page.find(kHere); at != std::string::npos; at = page.find(kHere, at + name.size())) page.replace(at, kHere.size(), name);
+    return page;
+  }
+
+  HttpResponse answer(const HttpRequest& request) const {
     HttpResponse response;
     if (request.method != "GET") return wire::server::http_error(405, "expected GET");
     if (request.path == "/") {
       response.content_type = "text/html; charset=utf-8";
-      response.body = kLivePage;
+      response.body = page_;
     } else if (request.path == "/view.js") {
       response.content_type = "text/javascript; charset=utf-8";
       response.body = kLiveScript;
@@ -88,6 +98,7 @@ class LiveView final : public Stage {
   const TimeNs gap_;
   Clock* clock_ = nullptr;
   TimeNs next_ = 0;
+  std::string page_;
   std::unique_ptr<HttpServer> server_;
 };
 

@@ -93,6 +93,7 @@ TEST_F(LiveViewTest, ShowsItemsToWhoLooksAndNoFasterThanTold) {
 TEST_F(LiveViewTest, HasAPage) {
   open("");
   EXPECT_THAT(get("/").body, HasSubstr("<script src=\"/view.js\">"));
+  EXPECT_THAT(get("/").body, HasSubstr("<h1>line</h1>"));
   EXPECT_THAT(get("/view.js").body, HasSubstr("EventSource"));
   EXPECT_EQ(get("/other").status, 404);
 }

@@ -12,18 +12,13 @@
 
 #include "core/json.h"
 #include "core/process.h"
+#include "core/sanitized_for_test.h"
 #include "core/text.h"
 #include "edge/streams/mqtt_options.h"
 #include "edge/streams/stage_for_test.h"
 #include "trust/certificates.h"
 #include "wire/mqtt_publisher.h"
 #include "wire/testing/broker.h"
-
-#ifdef __has_feature
-#define MORU_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define MORU_SANITIZED 0
-#endif
 
 namespace moru::edge {
 namespace {

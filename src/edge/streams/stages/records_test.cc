@@ -10,6 +10,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 std::vector<Schema> inputs() {
   Schema schema;
@@ -114,6 +116,34 @@ TEST(Deduplicate, DropsTheSameKeyWithinTheTimeEitherWay) {
   EXPECT_EQ(caught.items.size(), 5U);
   EXPECT_THAT(mistake("deduplicate", "{key: [devise], within_ms: 1}"), HasSubstr("did you mean 'device'?"));
   EXPECT_THAT(mistake("deduplicate", "{key: [value], within_ms: 1}"), HasSubstr("of type double degC, expected int64 or text"));
+}
+
+TEST(Deduplicate, WhatWasLostBehindItIsNoDuplicateWhenItComesAgain) {
+  std::vector<std::pair<std::uint64_t, Outcome>> told;
+  const auto book = std::make_shared<ReceiptBook>([&](std::uint64_t number, Outcome outcome) { told.emplace_back(number, outcome); });
+  const auto stage = bound("deduplicate", "{key: [device], within_ms: 100}");
+  testing::Caught caught;
+  const auto send = [&](std::uint64_t number) {
+    Item item = at(1000, 1.0);
+    item.receipt = book->issue(number);
+    ASSERT_TRUE(stage->process(std::move(item), caught));
+  };
+  send(1);
+  send(2);
+  EXPECT_THAT(caught.reasons, ElementsAre("duplicate"));
+  EXPECT_TRUE(told.empty()) << "the first is not stored yet";
+  caught.items[0].receipt.revoke();
+  caught.items.clear();
+  EXPECT_THAT(told, UnorderedElementsAre(Pair(1U, Outcome::kAgain), Pair(2U, Outcome::kAgain)));
+  told.clear();
+  send(1);
+  ASSERT_EQ(caught.items.size(), 1U);
+  send(2);
+  caught.items.clear();
+  EXPECT_THAT(told, UnorderedElementsAre(Pair(1U, Outcome::kDone), Pair(2U, Outcome::kDone)));
+  send(3);
+  EXPECT_TRUE(caught.items.empty());
+  EXPECT_THAT(told.back(), Pair(3U, Outcome::kDone));
 }
 
 TEST(RateLimit, LetsABurstAndThenTheRatePass) {

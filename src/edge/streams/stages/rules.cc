@@ -127,19 +127,13 @@ class Rules final : public Stage {
 
   Status bind_event(std::size_t index, std::span<const Schema> inputs, Schema& schema) {
     const auto& event = options_.events[index];
-    const auto found = std::ranges::find(inputs, event.input, &Schema::from);
-    if (found == inputs.end()) {
-      std::vector<std::string> names;
-      for (const Schema& input : inputs) names.push_back(input.from);
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: found event '{}' of input {}{}, expected one of {}", event.where, event.name, in_quotes(event.input),
-                              did_you_mean(event.input, names), fmt::join(names, ", ")));
-    }
-    MORU_ASSIGN_OR_RETURN(events_[index].condition, Expression::condition(event.condition, *found, event.where));
-    Input& input = by_input_[static_cast<std::size_t>(found - inputs.begin())];
+    MORU_ASSIGN_OR_RETURN(const std::size_t number, input_named(event.where, event.input, inputs));
+    const Schema& found = inputs[number];
+    MORU_ASSIGN_OR_RETURN(events_[index].condition, Expression::condition(event.condition, found, event.where));
+    Input& input = by_input_[number];
     input.events.push_back(index);
-    for (const auto& name : event.keeps_all ? found->names() : event.keep) {
-      MORU_ASSIGN_OR_RETURN(const FieldSpec* field, found->need(event.where, name));
+    for (const auto& name : event.keeps_all ? found.names() : event.keep) {
+      MORU_ASSIGN_OR_RETURN(const FieldSpec* field, found.need(event.where, name));
       if (std::ranges::find(keys_.names(), FieldName(name)) != keys_.names().end()) continue;
       FieldSpec renamed = field == nullptr ? FieldSpec{.name = name} : *field;
       renamed.name = event.name + "_" + name;

@@ -215,7 +215,7 @@ TEST_F(RulesTest, MistakesNameTheirLine) {
   EXPECT_THAT(error_of(events + "rules: {r: {sequence: [one, two]}}"), HasSubstr("within_ms"));
   EXPECT_THAT(error_of(events + "rules: 7"), HasSubstr("expected a map of 1 to 256"));
   EXPECT_THAT(error_of("events: {e: {input: c}}\nrules: {r: {count: e, at_least: 2, within_ms: 1}}"),
-              HasSubstr("found event 'e' of input 'c'"));
+              HasSubstr("found input 'c', expected one of"));
   EXPECT_THAT(error_of("events: {e: {input: a}}\nrules: {r: {count: e, at_least: 2, within_ms: 1}}"), HasSubstr("no event of input 'b'"));
   EXPECT_THAT(error_of("events: {e: {input: a, where: valve > 1}}\nrules: {r: {count: e, at_least: 2, within_ms: 1}}"), HasSubstr("valve"));
   EXPECT_THAT(error_of("key: [value]\nevents: {e: {input: a}}\nrules: {r: {count: e, at_least: 2, within_ms: 1}}"),
