@@ -45,6 +45,7 @@ class Figures:
     messages: int
     cpu_us: float  # a message
     pss_mb: float
+    own_mb: float  # the part that is no file's
     means: dict  # of each device
 
 
@@ -66,9 +67,9 @@ def cpu_s(process):
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
 
-def pss_mb(process):
+def memory_mb(process, field):
     rollup = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024 / 1e6
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(f"{field}:")) * 1024 / 1e6
 
 
 class Bench:
@@ -295,12 +296,12 @@ def measure(bench, system, rate_hz):
             bench.publish(start + WINDOW_S + 1, 1, 1, keys=1)
             wait_for(f"{system.name}: {DEVICES} means", lambda: len(got.read_text().splitlines()) >= DEVICES)
             used = cpu_s(process) - before
-            memory = pss_mb(process)
+            memory, its_own = memory_mb(process, "Pss"), memory_mb(process, "Anonymous")
             # Now: Telegraf publishes the window that is open when it is stopped.
             means = read_means(got, system).get(start // WINDOW_S, {})
     if len(means) != DEVICES:
         fail(f"{system.name}: found means of {len(means)} devices for the window at {start}, expected {DEVICES}")
-    return Figures(system.name, messages, used / messages * 1e6, memory, means)
+    return Figures(system.name, messages, used / messages * 1e6, memory, its_own, means)
 
 
 def most(bench, stages, messages):
@@ -348,10 +349,10 @@ def rows(moru, node_red, node, telegraf, rate_hz, messages):
             own.cpu_us <= cpu / 5,
         ),
         row(
-            f"{what}: memory (PSS)",
+            f"{what}: memory (PSS; what is no file's)",
             "≤ 1/4 of the better peer's",
-            f"{own.pss_mb:.1f} MB, {stored.pss_mb:.1f} MB when acknowledged after storing; "
-            + "; ".join(f"{peer.name} {peer.pss_mb:.0f} MB" for peer in peers),
+            f"{own.pss_mb:.1f} MB ({own.own_mb:.1f} of its own), {stored.pss_mb:.1f} ({stored.own_mb:.1f}) when acknowledged after storing; "
+            + "; ".join(f"{peer.name} {peer.pss_mb:.0f} ({peer.own_mb:.0f})" for peer in peers),
             own.pss_mb <= memory / 4,
         ),
         row(

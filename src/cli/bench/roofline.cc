@@ -21,6 +21,7 @@ struct Flags {
   DimFlags dims;
   double seconds = 1.0;
   std::uint64_t seed = 1;
+  int threads = 1;
   std::string html;
   LoadFlags load;
   Format format = Format::kText;
@@ -37,7 +38,7 @@ Result<runtime::Roofline> measure(const std::string& path, const Flags& flags, c
   MORU_ASSIGN_OR_RETURN(const auto options, load_options(flags.load));
   MORU_ASSIGN_OR_RETURN(const auto binding, dim_binding(flags.dims));
   MORU_ASSIGN_OR_RETURN(model::Graph graph, graph_in_onnx_words(path, options));
-  MORU_ASSIGN_OR_RETURN(const auto model, runtime::native::NativeModel::load(std::move(graph)));
+  MORU_ASSIGN_OR_RETURN(const auto model, runtime::native::NativeModel::load(std::move(graph), flags.threads));
   MORU_ASSIGN_OR_RETURN(const auto inputs, random_tensors(model->inputs(), binding, flags.seed));
   MORU_ASSIGN_OR_RETURN(auto outputs, model->run_once(inputs));  // plans for these extents
   std::vector<const std::byte*> from;
@@ -50,7 +51,8 @@ Result<runtime::Roofline> measure(const std::string& path, const Flags& flags, c
 
 Status print(const std::vector<runtime::NamedRoofline>& models, const runtime::Peaks& peaks, const Flags& flags) {
   const auto machine = runtime::describe_machine();
-  const std::string how = fmt::format("about {:g} s a model, on random inputs of seed {}", flags.seconds, flags.seed);
+  const std::string how =
+      fmt::format("about {:g} s a model, on random inputs of seed {}, threads: {}", flags.seconds, flags.seed, flags.threads);
   if (!flags.html.empty()) {
     const runtime::PageFacts facts{.machine = machine, .version = MORU_VERSION, .when = format_utc(system_clock().wall_now()), .how = how};
     MORU_RETURN_IF_ERROR_IN("bench roofline", write_file_atomic(flags.html, runtime::to_page(models, peaks, facts)));
@@ -97,6 +99,9 @@ void add_bench_roofline(CLI::App& app, std::function<Outcome()>* run) {
   command->add_option("models", flags.models, "Models (.onnx, .tflite, .graph); none: the machine's peaks alone");
   add_dim_options(*command, &flags.dims);
   command->add_option("--seconds", flags.seconds, "Time for each model, about")->check(CLI::Range(0.01, 3600.0))->capture_default_str();
+  command->add_option("--threads", flags.threads, "That a step may be shared among; its limit stays that of one core")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->add_option("--seed", flags.seed, "Of the random inputs")->capture_default_str();
   command->add_option("--html", flags.html, "Write a page with plots to this file");
   add_load_options(*command, &flags.load);

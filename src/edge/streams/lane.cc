@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,55 +13,11 @@
 namespace moru::edge {
 namespace {
 
+constexpr unsigned long kTimerSlackNs = 1'000;
 constexpr std::size_t kLightBatch = 256;              // elements that a light lane takes at once; what is taken is settled together
 constexpr std::chrono::milliseconds kAnswerWait{50};  // between two looks at what a source that has ended may acknowledge
 
 }  // namespace
-
-void StreamShared::note_error(std::string message) {
-  const std::lock_guard lock(mutex);
-  last_error = std::move(message);
-}
-
-void StreamShared::note_failure(const std::string& message) {
-  {
-    const std::lock_guard lock(mutex);
-    last_error = message;
-    if (failure.empty()) failure = message;
-  }
-  MORU_LOG(kError, "stream failed", "stream", name, "error", message);
-}
-
-void StreamShared::fail_stream(const std::string& message) {
-  note_failure(message);
-  stop.request_stop();
-}
-
-void StreamShared::prepared() {
-  const std::lock_guard lock(mutex);
-  --unprepared;
-  changed.notify_all();
-}
-
-bool StreamShared::wait_until_prepared() {
-  const std::stop_callback wake(stop.get_token(), [this] {
-    const std::lock_guard lock(mutex);
-    changed.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return unprepared == 0 || stop.stop_requested(); });
-  return !stop.stop_requested();
-}
-
-bool StreamShared::wait_until(TimeNs deadline) {
-  const std::stop_callback wake(stop.get_token(), [this] {
-    const std::lock_guard lock(mutex);
-    changed.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested() && clock.steady_now() < deadline) clock.wait_until(lock, changed, deadline);
-  return !stop.stop_requested();
-}
 
 std::vector<std::size_t> assign_lanes(const StreamSpec& spec) {
   std::vector<std::size_t> lanes(spec.stages.size());
@@ -97,6 +54,8 @@ Lane::Lane(StreamShared& shared, std::vector<StreamNode*> nodes, std::vector<Ent
 void Lane::start() {
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), head().entry().name.substr(0, 15).c_str());
+    // The system may wake a thread 50 us after its time, to save a wake-up; items would be late by that.
+    ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
     run();
   });
 }

@@ -69,8 +69,8 @@ std::optional<ChainShape> shape_chain(const std::vector<RowReach>& chain, std::s
   int most = out_rows;
   while (most >= kLeastRows && !fits(most)) --most;
   if (most < kLeastRows || most == out_rows) return std::nullopt;
-  // As many bands, but evenly.
-  const int bands = bands_of(chain.back(), most);
+  // As many bands, but evenly, and two workers have as many each.
+  const int bands = bands_of(chain.back(), most) + bands_of(chain.back(), most) % 2;
   const int rows = (out_rows + bands - 1) / bands;
   return ChainShape{.band_rows = rows, .rows = rows_between(chain, rows)};
 }

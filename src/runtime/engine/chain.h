@@ -44,6 +44,7 @@ class ChainStep final : public SplitStep {
   ChainStep(std::vector<std::unique_ptr<Step>> steps, std::vector<RowReach> chain, const ChainShape& shape, BufferId table,
             std::size_t buffers);
   void run_pieces(const Frame& frame, int begin, int end) const noexcept override;
+  bool repeats() const noexcept override { return true; }
 
  private:
   std::vector<std::unique_ptr<Step>> steps_;

@@ -40,11 +40,12 @@ Result<Ports> make_ports(const Plan& plan) {
 
 /// Of a step that takes so long alone: a few us each at the least, and where it takes longer several for each worker, so that one who is
 /// held up holds up nobody. More cost more: rows of an image are read by two parts where they meet.
-int parts_for(std::int64_t ns, const Threads& threads) {
+int parts_for(const Step& step, std::int64_t ns, const Threads& threads) {
   constexpr std::int64_t kLeastNs = 4'000;
   constexpr std::int64_t kUsualNs = 12'000;
   constexpr std::int64_t kMostEach = 4;
   if (threads.least_ns == 0) return threads.count;
+  if (step.repeats()) return static_cast<int>(std::min<std::int64_t>(threads.count, ns / kLeastNs));
   const std::int64_t each = std::clamp<std::int64_t>(ns / (threads.count * kUsualNs), 1, kMostEach);
   return static_cast<int>(std::min(each * threads.count, ns / kLeastNs));
 }
@@ -105,7 +106,8 @@ Status Context::choose_parts(const Threads& threads) {
     }
   }
   for (std::size_t i = 0; i < fastest.size(); ++i) {
-    if (fastest[i] >= threads.least_ns) parts_[i] = std::min(plan_->steps()[i].step->pieces(), parts_for(fastest[i], threads));
+    const Step& step = *plan_->steps()[i].step;
+    if (fastest[i] >= threads.least_ns) parts_[i] = std::min(step.pieces(), parts_for(step, fastest[i], threads));
     parts_[i] = std::clamp(parts_[i], 1, Workers::kMostParts);
   }
   for (const int parts : parts_) threads_ = std::max(threads_, std::min(threads.count, parts));
@@ -144,13 +146,15 @@ Frame Context::bind(std::span<const std::byte* const> inputs, std::span<std::byt
 
 void Context::run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept {
   const Frame frame = bind(inputs, outputs);
-  const auto steps = plan_->steps();
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (parts_[i] == 1) {
-      steps[i].step->run(frame);
-    } else {
-      run_together(*steps[i].step, parts_[i]);
-    }
+  for (std::size_t i = 0; i < parts_.size(); ++i) run_step(i, frame);
+}
+
+void Context::run_step(std::size_t index, const Frame& frame) noexcept {
+  const Step& step = *plan_->steps()[index].step;
+  if (parts_[index] == 1) {
+    step.run(frame);
+  } else {
+    run_together(step, parts_[index]);
   }
 }
 
@@ -175,7 +179,7 @@ std::vector<std::int64_t> Context::time_steps(std::span<const std::byte* const> 
   for (int run = 0; run < runs; ++run) {
     for (std::size_t i = 0; i < times.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
-      plan_->steps()[i].step->run(frame);
+      run_step(i, frame);
       times[i].push_back(nanoseconds(std::chrono::steady_clock::now() - start));
     }
   }

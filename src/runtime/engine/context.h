@@ -30,7 +30,7 @@ class Context {
   /// `inputs` and `outputs` as many and as large as the graph's, dense and in its order. Borrowed for the call. Results do not depend on
   /// the number of threads, to the bit. Allocates nothing, locks nothing; calls the system only to wake workers and to park.
   void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept;
-  /// Median nanoseconds of each step on the caller alone, of so many runs: where the time goes. The clock itself takes some 20 of them a
+  /// Median nanoseconds of each step, shared as in run(), of so many runs: where the time goes. The clock itself takes some 20 of them a
   /// step.
   std::vector<std::int64_t> time_steps(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs, int runs);
   const Plan& plan() const { return *plan_; }
@@ -45,6 +45,7 @@ class Context {
   Status choose_parts(const Threads& threads);
   Status add_workers();
   Frame bind(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) noexcept;
+  void run_step(std::size_t index, const Frame& frame) noexcept;
   void run_together(const Step& step, int parts) noexcept;
 
   struct CallersBuffer {

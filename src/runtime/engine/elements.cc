@@ -3,56 +3,62 @@
 
 namespace moru::runtime::engine {
 
+namespace {
+
 template <std::size_t kOperands>
-LinesStep<kOperands>::LinesStep(const Operands& operands, const Stored& y)
-    : walk_(operands, y), y_(y.buffer), y_bytes_(static_cast<std::int64_t>(y.element_bytes())) {
-  for (std::size_t k = 0; k < kOperands; ++k) {
-    operands_[k] = operands[k].buffer;
-    bytes_[k] = static_cast<std::int64_t>(operands[k].element_bytes());
+class LinesStep final : public Step {
+ public:
+  using Walk = Stretch<kOperands>;
+
+  LinesStep(const std::array<Stored, kOperands>& operands, const Stored& y, LineFunction<kOperands> function, const Captured& captured)
+      : walk_(operands, y), function_(function), captured_(captured), y_(y.buffer), y_bytes_(static_cast<std::int64_t>(y.element_bytes())) {
+    for (std::size_t k = 0; k < kOperands; ++k) {
+      operands_[k] = operands[k].buffer;
+      bytes_[k] = static_cast<std::int64_t>(operands[k].element_bytes());
+    }
   }
-}
+
+  void run(const Frame& frame) const noexcept override {
+    auto* y = frame.at<std::byte>(y_);
+    walk_.for_each_line([&](const typename Walk::Places& places, std::int64_t to, const typename Walk::Axis& axis) {
+      std::array<const std::byte*, kOperands> from;
+      for (std::size_t k = 0; k < kOperands; ++k) from[k] = frame.at<const std::byte>(operands_[k]) + places[k] * bytes_[k];
+      function_(captured_.data(), from, y + to * y_bytes_, axis);
+    });
+  }
+
+ private:
+  Walk walk_;
+  LineFunction<kOperands> function_;
+  Captured captured_;
+  std::array<BufferId, kOperands> operands_;
+  std::array<std::int64_t, kOperands> bytes_;  ///< of an element
+  BufferId y_;
+  std::int64_t y_bytes_;
+};
+
+}  // namespace
 
 template <std::size_t kOperands>
-void LinesStep<kOperands>::run(const Frame& frame) const noexcept {
-  auto* y = frame.at<std::byte>(y_);
-  walk_.for_each_line([&](const typename Walk::Places& places, std::int64_t to, const typename Walk::Axis& axis) {
-    Places from;
-    for (std::size_t k = 0; k < kOperands; ++k) from[k] = frame.at<const std::byte>(operands_[k]) + places[k] * bytes_[k];
-    line(from, y + to * y_bytes_, axis);
-  });
-}
-
-template <std::size_t kOperands>
-Result<Elements<kOperands>> read_elements(Lowering& lowering, const model::Node& node) {
-  Elements<kOperands> elements;
+Status add_lines(Lowering& lowering, const model::Node& node, LineFunction<kOperands> function, const Captured& captured) {
+  std::array<Stored, kOperands> operands;
+  std::vector<BufferId> uses;
   const Stored* largest = nullptr;
   for (std::size_t i = 0; i < kOperands; ++i) {
-    Stored& operand = elements.operands[i];
-    MORU_ASSIGN_OR_RETURN(operand, lowering.input(node, i));
-    if (largest == nullptr || operand.count() > largest->count()) largest = &operand;
+    MORU_ASSIGN_OR_RETURN(operands[i], lowering.input(node, i));
+    if (largest == nullptr || operands[i].count() > largest->count()) largest = &operands[i];
+    uses.push_back(operands[i].buffer);
   }
-  MORU_ASSIGN_OR_RETURN(elements.y, lowering.output(node.outputs.front(), largest->layout));
-  return elements;
+  MORU_ASSIGN_OR_RETURN(const Stored y, lowering.output(node.outputs.front(), largest->layout));
+  uses.push_back(y.buffer);
+  lowering.add(std::make_unique<LinesStep<kOperands>>(operands, y, function, captured), uses);
+  may_overwrite(lowering, operands, y);
+  return {};
 }
 
-template <std::size_t kOperands>
-void add_lines(Lowering& lowering, const Elements<kOperands>& elements, std::unique_ptr<LinesStep<kOperands>> step) {
-  std::vector<BufferId> uses;
-  for (const Stored& operand : elements.operands) uses.push_back(operand.buffer);
-  uses.push_back(elements.y.buffer);
-  lowering.add(std::move(step), uses);
-  may_overwrite(lowering, elements.operands, elements.y);
-}
-
-template class LinesStep<1>;
-template class LinesStep<2>;
-template class LinesStep<3>;
-template Result<Elements<1>> read_elements<1>(Lowering& lowering, const model::Node& node);
-template Result<Elements<2>> read_elements<2>(Lowering& lowering, const model::Node& node);
-template Result<Elements<3>> read_elements<3>(Lowering& lowering, const model::Node& node);
-template void add_lines<1>(Lowering& lowering, const Elements<1>& elements, std::unique_ptr<LinesStep<1>> step);
-template void add_lines<2>(Lowering& lowering, const Elements<2>& elements, std::unique_ptr<LinesStep<2>> step);
-template void add_lines<3>(Lowering& lowering, const Elements<3>& elements, std::unique_ptr<LinesStep<3>> step);
+template Status add_lines<1>(Lowering&, const model::Node&, LineFunction<1>, const Captured&);
+template Status add_lines<2>(Lowering&, const model::Node&, LineFunction<2>, const Captured&);
+template Status add_lines<3>(Lowering&, const model::Node&, LineFunction<3>, const Captured&);
 
 Result<model::DType> dtype_of(const Lowering& lowering, const model::Node& node, std::size_t input) {
   if (!lowering.has_input(node, input)) return fail(ErrorCode::kUnsupported, "found an input that is left out, expected one");

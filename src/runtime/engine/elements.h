@@ -2,72 +2,46 @@
 // Functions of one to three values of any stored types, element by element, stretched to one shape: for what no kernel is written for.
 #pragma once
 
+#include <array>
+#include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/engine/stretch.h"
 
 namespace moru::runtime::engine {
 
-/// Walks what stretches; which function it is and of which types is known line by line only, so that one walk is there for all.
+/// One function on a line of elements: axis.extent results from `to` on, of the operands' elements from `from` on, side by side or one for
+/// all. `captured` are the bytes of what it knows beside them.
 template <std::size_t kOperands>
-class LinesStep : public Step {
- public:
-  using Walk = Stretch<kOperands>;
-  using Operands = std::array<Stored, kOperands>;
-  using Places = std::array<const std::byte*, kOperands>;
+using LineFunction = void (*)(const std::byte* captured, const std::array<const std::byte*, kOperands>& from, std::byte* to,
+                              const typename Stretch<kOperands>::Axis& axis) noexcept;
+struct alignas(8) Captured : std::array<std::byte, 8> {};
 
-  LinesStep(const Operands& operands, const Stored& y);
-  void run(const Frame& frame) const noexcept final;
+/// Adds the step that walks the inputs of a node as they stretch to its output, in the layout of the largest. Which function it is and of
+/// which types is known line by line only: there are very many, and each is to be small.
+template <std::size_t kOperands>
+Status add_lines(Lowering& lowering, const model::Node& node, LineFunction<kOperands> function, const Captured& captured);
 
- private:
-  /// axis.extent results from `to` on, of the operands' elements from there on, side by side or one for all.
-  virtual void line(const Places& from, std::byte* to, const typename Walk::Axis& axis) const noexcept = 0;
-
-  Walk walk_;
-  std::array<BufferId, kOperands> operands_;
-  std::array<std::int64_t, kOperands> bytes_;  ///< of an element
-  BufferId y_;
-  std::int64_t y_bytes_;
-};
-
+template <class F, class Out, class... In, std::size_t... kAt>
+void run_line(const F& f, const std::array<const std::byte*, sizeof...(In)>& from, Out* y,
+              const typename Stretch<sizeof...(In)>::Axis& axis, std::index_sequence<kAt...> /*at*/) noexcept {
+  for (std::int64_t i = 0; i < axis.extent; ++i) y[i] = f(reinterpret_cast<const In*>(from[kAt])[i * axis.steps[kAt]]...);
+}
 template <class F, class Out, class... In>
-class FunctionStep final : public LinesStep<sizeof...(In)> {
- public:
-  using Base = LinesStep<sizeof...(In)>;
-  FunctionStep(const typename Base::Operands& operands, const Stored& y, F f) : Base(operands, y), f_(std::move(f)) {}
-
- private:
-  void line(const typename Base::Places& from, std::byte* to, const typename Base::Walk::Axis& axis) const noexcept override {
-    line(from, reinterpret_cast<Out*>(to), axis, std::index_sequence_for<In...>());
-  }
-  template <std::size_t... kAt>
-  void line(const typename Base::Places& from, Out* y, const typename Base::Walk::Axis& axis,
-            std::index_sequence<kAt...> /*at*/) const noexcept {
-    for (std::int64_t i = 0; i < axis.extent; ++i) y[i] = f_(reinterpret_cast<const In*>(from[kAt])[i * axis.steps[kAt]]...);
-  }
-
-  F f_;
-};
-
-/// The inputs of a node, and its output as they stretch to it, in the layout of the largest.
-template <std::size_t kOperands>
-struct Elements {
-  std::array<Stored, kOperands> operands;
-  Stored y;
-};
-template <std::size_t kOperands>
-Result<Elements<kOperands>> read_elements(Lowering& lowering, const model::Node& node);
-/// Adds the step that makes the output.
-template <std::size_t kOperands>
-void add_lines(Lowering& lowering, const Elements<kOperands>& elements, std::unique_ptr<LinesStep<kOperands>> step);
+void line_of(const std::byte* captured, const std::array<const std::byte*, sizeof...(In)>& from, std::byte* to,
+             const typename Stretch<sizeof...(In)>::Axis& axis) noexcept {
+  run_line<F, Out, In...>(*reinterpret_cast<const F*>(captured), from, reinterpret_cast<Out*>(to), axis, std::index_sequence_for<In...>());
+}
 
 /// Lowers a node of as many inputs as there are types In: y = f(inputs...). The types are those that the values lie in (int8 as uint8, 128
-/// higher); the caller has looked at them.
+/// higher); the caller has looked at them. What f captures is plain, and small.
 template <class Out, class... In, class F>
-Status lower_elements(Lowering& lowering, const model::Node& node, F f) {
-  MORU_ASSIGN_OR_RETURN(const auto elements, read_elements<sizeof...(In)>(lowering, node));
-  add_lines<sizeof...(In)>(lowering, elements, std::make_unique<FunctionStep<F, Out, In...>>(elements.operands, elements.y, std::move(f)));
-  return {};
+Status lower_elements(Lowering& lowering, const model::Node& node, const F& f) {
+  static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= sizeof(Captured) && alignof(F) <= alignof(Captured));
+  Captured captured{};
+  if constexpr (!std::is_empty_v<F>) std::memcpy(captured.data(), &f, sizeof(F));
+  return add_lines<sizeof...(In)>(lowering, node, &line_of<F, Out, In...>, captured);
 }
 
 /// The element type of an input. kUnsupported for one that is not known.

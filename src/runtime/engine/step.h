@@ -34,6 +34,8 @@ class Step {
   virtual void run(const Frame& frame) const noexcept = 0;
   /// What it can be cut into, so that several workers do it together.
   virtual int pieces() const noexcept { return 1; }
+  /// Whether whoever begins at a piece does some of the pieces before it again: then it is cut into as few parts as there are workers.
+  virtual bool repeats() const noexcept { return false; }
   /// Pieces [begin, end) of those. `frame` is the worker's: its scratch buffers are its own.
   virtual void run_pieces(const Frame& frame, int /*begin*/, int /*end*/) const noexcept { run(frame); }
 };
