@@ -81,12 +81,12 @@ std::optional<TimeNs> parse_time(std::string_view text, std::string_view unit) {
   const TimeNs scale = unit == "s" ? kSecond : unit == "ms" ? kMillisecond : unit == "us" ? kMicrosecond : 1;
   std::int64_t whole = 0;
   const char* const end = text.data() + text.size();
-  if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end) {
+  if (const auto read = std::from_chars(text.data(), text.data() + text.size(), whole); read.ec == std::errc() && read.ptr == end) {
     TimeNs time = 0;
     return __builtin_mul_overflow(whole, scale, &time) ? std::nullopt : std::optional(time);
   }
   double number = 0.0;
-  const auto read = std::from_chars(text.data(), end, number);
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
   if (read.ec != std::errc() || read.ptr != end || !(std::abs(number) * static_cast<double>(scale) < 9e18)) return std::nullopt;
   return static_cast<TimeNs>(std::llround(number * static_cast<double>(scale)));
 }

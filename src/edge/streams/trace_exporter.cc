@@ -100,13 +100,13 @@ void TraceExporter::run(const std::stop_token& stop) {
     const TimeNs due = clock_.steady_now() + options_.interval;
     while (!stop.stop_requested() && waiting_.size() < kBatch && clock_.steady_now() < due) clock_.wait_until(lock, wake_, due);
     last = stop.stop_requested();
-    auto spans = std::exchange(waiting_, {});
+    const auto spans = std::exchange(waiting_, {});
     lock.unlock();
-    if (!spans.empty()) send(std::move(spans), stop);
+    if (!spans.empty()) send(spans, stop);
   }
 }
 
-void TraceExporter::send(std::vector<Kept> spans, const std::stop_token& stop) {
+void TraceExporter::send(const std::vector<Kept>& spans, const std::stop_token& stop) {
   wire::HttpOptions http;
   http.plain = true;
   http.ca_file = options_.ca;

@@ -42,7 +42,7 @@ class TraceExporter final : public SpanSink {
   };
   TraceExporter(TraceOptions options, std::string stream, Clock& clock);
   void run(const std::stop_token& stop);
-  void send(std::vector<Kept> spans, const std::stop_token& stop);
+  void send(const std::vector<Kept>& spans, const std::stop_token& stop);
   std::string body_of(const std::vector<Kept>& spans) const;
   void count(std::uint64_t sent, std::uint64_t dropped);
 

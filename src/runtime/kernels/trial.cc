@@ -86,7 +86,8 @@ bool is_right(const GemmU8Kernel& kernel, const Form& it) {
     call.c = made[i].data();
     kernels[i]->run(call);
   }
-  return std::memcmp(made[0].data(), made[1].data(), static_cast<std::size_t>(it.m * it.times * it.n)) == 0;
+  const auto bytes = static_cast<std::size_t>(it.m) * static_cast<std::size_t>(it.times) * static_cast<std::size_t>(it.n);
+  return std::memcmp(made[0].data(), made[1].data(), bytes) == 0;
 }
 
 }  // namespace
