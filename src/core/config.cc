@@ -83,11 +83,7 @@ struct Copier {
     if (from.IsScalar()) {
       node->kind = ConfigNode::Kind::kScalar;
       node->scalar = from.Scalar();
-      text += node->scalar.size();
-      if (text > kMaxText) {
-        return fail(ErrorCode::kResourceExhausted,
-                    fmt::format("{}: found aliases that make more than {} bytes of a file, expected fewer", node->where, kMaxText));
-      }
+      MORU_RETURN_IF_ERROR(count(node->scalar, node->where));
       node->quoted = from.Tag() == "!";
     } else if (from.IsSequence()) {
       node->kind = ConfigNode::Kind::kList;
@@ -102,6 +98,13 @@ struct Copier {
     return std::shared_ptr<const ConfigNode>(std::move(node));
   }
 
+  Status count(const std::string& one, const std::string& where) {
+    text += one.size();
+    if (text <= kMaxText) return {};
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("{}: found aliases that make more than {} bytes of a file, expected fewer", where, kMaxText));
+  }
+
   Status copy_fields(const YAML::Node& from, int depth, ConfigNode& node) {
     std::set<std::string> seen;
     for (const auto& field : from) {
@@ -109,6 +112,7 @@ struct Copier {
       if (!field.first.IsScalar())
         return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found a field name that is no word, expected a word", where));
       const std::string& key = field.first.Scalar();
+      MORU_RETURN_IF_ERROR(count(key, where));
       if (!seen.insert(key).second)
         return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found field '{}' twice, expected it once", where, key));
       MORU_ASSIGN_OR_RETURN(auto child, copy(field.second, depth + 1));

@@ -136,11 +136,15 @@ TEST(Config, AliasesWorkButDoNotExplode) {
 }
 
 TEST(Config, AliasesOfALongTextDoNotExplode) {
-  std::string text = "a: &a " + std::string(500'000, 'x') + "\nb: [*a";
-  for (int i = 0; i < 1000; ++i) text += ", *a";
-  const auto parsed = ConfigObject::parse(text + "]\n", "t");
-  ASSERT_FALSE(parsed);
-  EXPECT_THAT(parsed.error().message, HasSubstr("found aliases that make more than"));
+  const std::string words(500'000, 'x');
+  // As a value, and as the name of a field.
+  for (const std::string& anchored : {words, "{? " + words + " : 1}"}) {
+    std::string text = "a: &a " + anchored + "\nb: [*a";
+    for (int i = 0; i < 1000; ++i) text += ", *a";
+    const auto parsed = ConfigObject::parse(text + "]\n", "t");
+    ASSERT_FALSE(parsed);
+    EXPECT_THAT(parsed.error().message, HasSubstr("found aliases that make more than"));
+  }
 }
 
 TEST(Config, ATextWithoutAnEndOfItsDocumentIsRefused) {

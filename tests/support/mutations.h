@@ -41,8 +41,8 @@ inline MutationRange mutations_of_today() {
   return {tenth * count / 10, (tenth + 1) * count / 10};
 }
 
-/// A sanitizer keeps what was freed for a while, so a process of its builds grows for reasons of its own.
-inline constexpr bool kMemoryIsOurs = !MORU_SANITIZED;
+/// AddressSanitizer keeps what was freed for a while, so a process of its builds grows for reasons of its own.
+inline constexpr bool kMemoryIsOurs = !MORU_ADDRESS_SANITIZED;
 
 inline std::int64_t peak_memory() {
   rusage usage{};
