@@ -236,7 +236,7 @@ void Lane::handle(std::size_t link, std::vector<Element>& batch) {
     while (end < batch.size() && !batch[end].is_watermark && end - i < largest) ++end;
     if (end - i < 2) {
       handle_one(link, batch[i++]);
-      if (shared_.tape.clock) flush();  // a replay stores what it holds in the same moments
+      settle_moment();
     } else {
       node.process_batch(entries_[link].input, std::span(batch).subspan(i, end - i));
       i = end;
@@ -260,6 +260,12 @@ void Lane::handle_end(std::size_t link) {
   Item none;
   record(TapeKind::kEnd, link, none);
   entries_[link].node->on_end(entries_[link].input);
+  settle_moment();
+}
+
+/// A recording's clock is about to be set: what sinks hold is stored in the moment in which a replay stores it.
+void Lane::settle_moment() {
+  if (shared_.tape.clock) flush();
 }
 
 /// What a sink cannot store stays with it until it can, or until the stream is to stop. What comes meanwhile waits in front of the lane.

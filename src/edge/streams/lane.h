@@ -89,6 +89,7 @@ class Lane {
   void handle(std::size_t link, std::vector<Element>& batch);
   void handle_one(std::size_t link, Element& element);
   void handle_end(std::size_t link);
+  void settle_moment();
   void reopen_lost();
   bool source_is_idle();
   void flush();

@@ -35,8 +35,11 @@ constexpr auto kPatience = std::chrono::seconds(60);
 template <class Condition>
 bool eventually(Condition condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!condition() && std::chrono::steady_clock::now() < end) ::usleep(1000);
-  return condition();
+  while (!condition()) {  // asked once: what holds for a moment has come
+    if (std::chrono::steady_clock::now() >= end) return false;
+    ::usleep(1000);
+  }
+  return true;
 }
 
 class MqttTest : public ::testing::Test {
