@@ -20,7 +20,10 @@ Json schema_json(const edge::Schema& schema) {
   for (const auto& field : schema.fields) {
     if (!field.name.is_note()) fields[field.name.text()] = edge::to_string(field);
   }
-  return {{"fields", std::move(fields)}, {"open", schema.open}};
+  Json json = {{"fields", std::move(fields)}, {"open", schema.open}};
+  if (schema.rate_hz > 0.0) json["rate_hz"] = schema.rate_hz;
+  if (schema.period > 0) json["period_ms"] = static_cast<double>(schema.period) / static_cast<double>(kMillisecond);
+  return json;
 }
 
 Outcome check(const Options& options) {

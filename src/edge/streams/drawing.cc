@@ -2,6 +2,7 @@
 #include "edge/streams/drawing.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -47,6 +48,8 @@ std::string fields_of(const Schema& schema) {
   for (const auto& field : schema.fields) {
     if (!field.name.is_note()) text += fmt::format("{}: {}\n", field.name.text(), to_string(field));
   }
+  if (schema.rate_hz > 0.0) text += fmt::format("{:.6g} a second at most\n", schema.rate_hz);
+  if (schema.period > 0) text += fmt::format("{} from one to the next at least\n", in_ms(schema.period));
   if (schema.open) text += "and what is not known before it runs\n";
   return text;
 }
@@ -74,20 +77,21 @@ std::string_view word_of(OverflowPolicy policy) {
 }
 
 /// A link on one thread is thin; one with a queue is thick and says how it is held.
-std::string line(const StreamSpec& spec, const StreamSpec::Link& link, bool queued, Place from, Place to) {
+std::string line(const StreamSpec& spec, const StreamSpec::Link& link, double rate_hz, bool queued, Place from, Place to) {
   const int x1 = from.x + kBoxWidth;
   const int y1 = from.y + kBoxHeight / 2;
   const int y2 = to.y + kBoxHeight / 2;
   const int bend = (to.x - x1) / 2;
-  std::string label;
-  const auto& sender = spec.stages[link.from];
-  if (link.port > 0) label = std::string(sender.spec->outputs[link.port]);
-  if (queued)
-    label += fmt::format("{}{}{}", label.empty() ? "" : ", ", link.queue ? fmt::format("{} ", *link.queue) : "", word_of(link.overflow));
+  std::vector<std::string> words;
+  if (link.port > 0) words.emplace_back(spec.stages[link.from].spec->outputs[link.port]);
+  if (rate_hz > 0.0) words.push_back(fmt::format("≤ {:.4g}/s", rate_hz));
+  if (queued) words.push_back(fmt::format("{}{}", link.queue ? fmt::format("{} ", *link.queue) : "", word_of(link.overflow)));
   return fmt::format(
       "<path d=\"M{} {} C{} {} {} {} {} {}\" fill=\"none\" stroke=\"#555\" stroke-width=\"{}\" marker-end=\"url(#end)\"/>"
-      "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>\n",
-      x1, y1, x1 + bend, y1, to.x - bend, y2, to.x, y2, queued ? 2.2 : 1.0, x1 + bend, (y1 + y2) / 2 - 5, escape_html(label));
+      "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\" stroke=\"#fff\" stroke-width=\"3\" "
+      "paint-order=\"stroke\">{}</text>\n",
+      x1, y1, x1 + bend, y1, to.x - bend, y2, to.x, y2, queued ? 2.2 : 1.0, x1 + bend, (y1 + y2) / 2 - 5,
+      escape_html(fmt::format("{}", fmt::join(words, ", "))));
 }
 
 }  // namespace
@@ -109,7 +113,8 @@ Result<std::string> draw_stream(const StreamSpec& spec) {
       "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
       width, height, escape_html(spec.name));
   for (std::size_t i = 0; i < spec.stages.size(); ++i) {
-    for (const auto& link : spec.stages[i].links) svg += line(spec, link, lanes[i] != lanes[link.from], places[link.from], places[i]);
+    for (const auto& link : spec.stages[i].links)
+      svg += line(spec, link, schemas[link.from][link.port].rate_hz, lanes[i] != lanes[link.from], places[link.from], places[i]);
   }
   for (std::size_t i = 0; i < spec.stages.size(); ++i) svg += box(spec.stages[i], schemas[i], places[i]);
   return svg + "</svg>\n";

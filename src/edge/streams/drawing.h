@@ -9,7 +9,8 @@
 namespace moru::edge {
 
 /// The stream as an SVG picture, from left to right: a box a stage, a line a link (thin where both ends share a thread, else thick
-/// with its queue and policy); the pointer on a box shows the fields that leave it. Errors: those of bind_stages().
+/// with its queue and policy, and with the rate that is known of its items); the pointer on a box shows the fields that leave it. Errors:
+/// those of bind_stages().
 Result<std::string> draw_stream(const StreamSpec& spec);
 
 }  // namespace moru::edge

@@ -13,8 +13,9 @@ namespace {
 constexpr std::string_view kHead = R"(# Sources, stages and sinks
 
 What a stream file (`kind: Stream`) is made of. Written by `moru stages --markdown`; `moru stages NAME` prints one of them, and
-`moru stream check FILE` finds every mistake in a file before anything runs. Every example here is run by the tests; where one needs a
-server or a device, the test of its stage is that.
+`moru stream check FILE` finds every mistake in a file before anything runs: in fields, types, units, shapes, and rates (a window
+that is shorter than its items are apart). Every example here is run by the tests; where one needs a server or a device, the test of
+its stage is that.
 
     apiVersion: moru.dev/v1
     kind: Stream

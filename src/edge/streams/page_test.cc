@@ -25,7 +25,7 @@ kind: Stream
 metadata: {name: picture}
 spec:
   stages:
-    - {name: sensors, stage: synthetic, options: {unit: "<m/s>"}}
+    - {name: sensors, stage: synthetic, options: {unit: "<m/s>", rate_hz: 50}}
     - {name: split, stage: filter, inputs: [sensors], options: {where: value > 20}}
     - {name: many, stage: "null", inputs: [{from: split.rest, queue: 9, overflow: sample}]}
     - {name: a-name-that-is-much-too-long-for-its-box, stage: "null", inputs: [split]}
@@ -35,7 +35,8 @@ spec:
   ASSERT_TRUE(spec) << spec.error().message;
   const auto svg = draw_stream(*spec);
   ASSERT_TRUE(svg) << svg.error().message;
-  EXPECT_THAT(*svg, HasSubstr("rest, 9 sample"));
+  EXPECT_THAT(*svg, HasSubstr("rest, ≤ 50/s, 9 sample"));
+  EXPECT_THAT(*svg, HasSubstr("50 a second at most"));
   EXPECT_THAT(*svg, HasSubstr("value: double &lt;m/s&gt;"));
   EXPECT_THAT(*svg, Not(HasSubstr("<m/s>")));
   EXPECT_THAT(*svg, HasSubstr("a-name-that-is-much-t…"));

@@ -32,6 +32,7 @@ struct RuleOptions {
     std::vector<std::size_t> events;  ///< the steps; of an absence the one that happens and the one that does not
     TimeNs within = 0;
     std::int64_t at_least = 0;  ///< of a count
+    std::string where = {};     ///< its time
   };
   std::vector<std::string> key;
   std::vector<Event> events;

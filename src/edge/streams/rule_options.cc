@@ -72,6 +72,7 @@ class RuleReader {
     if (told == sequence.size() && (told < 2 || told > kMaxSteps))
       return fail(wrong(at_, fmt::format("found a sequence of {} events", told), fmt::format("2 to {}", kMaxSteps)));
     RuleOptions::Rule rule{.name = name, .events = {}, .within = static_cast<TimeNs>(within_ms * 1e6), .at_least = at_least};
+    rule.where = at_.find("within_ms")->where();
     rule.kind = is_absence ? RuleOptions::Kind::kAbsence : is_count ? RuleOptions::Kind::kCount : RuleOptions::Kind::kSequence;
     if (is_absence) sequence = {after, never};
     if (is_count) sequence = {count};

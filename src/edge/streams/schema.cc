@@ -65,6 +65,19 @@ Result<const FieldSpec*> Schema::need_number(std::string_view where, std::string
   return field;
 }
 
+TimeNs period_of(double rate_hz) { return rate_hz > 0.0 ? static_cast<TimeNs>(static_cast<double>(kSecond) / rate_hz) : 0; }
+
+std::string in_ms(TimeNs time) { return fmt::format("{:.9g} ms", static_cast<double>(time) / static_cast<double>(kMillisecond)); }
+
+Status Schema::need_reach(std::string_view where, std::string_view option, TimeNs time, std::string_view otherwise,
+                          std::int64_t steps) const {
+  constexpr double kEndOfTime = 4e18;
+  const auto needed = static_cast<TimeNs>(std::min(static_cast<double>(period) * static_cast<double>(steps), kEndOfTime));
+  if (time >= needed) return {};
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found {} of {}, expected at least {}: the items of '{}' are {} apart, so {}",
+                                                       where, option, in_ms(time), in_ms(needed), from, in_ms(period), otherwise));
+}
+
 Result<std::size_t> input_named(std::string_view where, std::string_view name, std::span<const Schema> inputs) {
   std::vector<std::string> names;
   for (const Schema& input : inputs) names.push_back(input.from);
@@ -87,6 +100,7 @@ Schema common(const std::vector<Schema>& schemas) {
     std::erase_if(result.fields, [&](const FieldSpec& field) { return !same(field); });
     result.open = result.open || other.open || !all;
     result.rate_hz = result.rate_hz > 0.0 && other.rate_hz > 0.0 ? result.rate_hz + other.rate_hz : 0.0;
+    result.period = 0;  // an item of each may be of the same time
   }
   return result;
 }

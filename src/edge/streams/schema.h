@@ -28,7 +28,8 @@ std::string to_string(const FieldSpec& field);
 struct Schema {
   std::vector<FieldSpec> fields;
   bool open = false;      ///< there may be more fields, of any type
-  double rate_hz = 0.0;   ///< items a second at most; 0: not known
+  double rate_hz = 0.0;   ///< items a second of the clock at most; 0: not known
+  TimeNs period = 0;      ///< event time from one item to the next at least; 0: not known
   std::string from = {};  ///< of an input: what it is called in the file, "NAME" or "NAME.PORT"
 
   const FieldSpec* find(FieldName name) const;
@@ -41,7 +42,15 @@ struct Schema {
   Result<const FieldSpec*> need(std::string_view where, std::string_view name, std::optional<FieldType> type = std::nullopt) const;
   /// The same for a number, whole or not.
   Result<const FieldSpec*> need_number(std::string_view where, std::string_view name) const;
+  /// That the option's time (event time) reaches from one item to the `steps`-th after it, where it is known how far apart they are;
+  /// `otherwise` says what would come of it.
+  Status need_reach(std::string_view where, std::string_view option, TimeNs time, std::string_view otherwise, std::int64_t steps = 1) const;
 };
+
+/// From one to the next of so many a second; 0 of 0.
+TimeNs period_of(double rate_hz);
+/// "2.5 ms"
+std::string in_ms(TimeNs time);
 
 /// What is the same in all of them: a field that two know differently is left out, and makes it open.
 Schema common(const std::vector<Schema>& schemas);

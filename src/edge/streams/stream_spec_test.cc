@@ -94,12 +94,65 @@ TEST(StreamFile, EachInputMayHaveAQueueOfItsOwn) {
               HasSubstr("expected it at a source only"));
 }
 
-TEST(StreamFile, TypesUnitsAndFieldsAreCheckedAlongTheLinks) {
-  const auto mistakes = [](std::string_view stages) {
-    const auto text = fmt::format("apiVersion: moru.dev/v1\nkind: Stream\nmetadata: {{name: line}}\nspec:\n  stages:\n{}", stages);
-    const auto spec = read_stream(*ConfigObject::parse(text, "line.yaml"));
-    return spec ? std::string("no mistake found") : spec.error().message;
+/// The same of a file whose stages are the product's own.
+std::string mistakes(std::string_view stages) {
+  const auto text = fmt::format("apiVersion: moru.dev/v1\nkind: Stream\nmetadata: {{name: line}}\nspec:\n  stages:\n{}", stages);
+  const auto spec = read_stream(*ConfigObject::parse(text, "line.yaml"));
+  return spec ? std::string("no mistake found") : spec.error().message;
+}
+
+TEST(StreamFile, RatesAreCheckedAlongTheLinks) {
+  const auto behind = [](std::string_view source, std::string_view stage) {
+    return mistakes(
+        fmt::format("    - {{name: in, stage: synthetic, options: {{period_ms: 100, unit: degC}}}}\n"
+                    "    - {{name: slow, stage: synthetic, options: {{period_ms: 1000}}}}\n"
+                    "    - {{name: hot, stage: filter, inputs: [in], options: {{where: value > 30}}}}\n"
+                    "    - {{name: few, stage: select, inputs: [hot], options: {{fields: [device, value]}}}}\n"
+                    "    - {{name: here, inputs: [{}], {}}}\n"
+                    "    - {{name: out, stage: \"null\", inputs: [here, slow, few]}}\n",
+                    source, stage));
   };
+  const auto window = [&](std::string_view source, std::string_view lengths) {
+    return behind(source, fmt::format("stage: window, options: {{{}, set: {{n: count()}}}}", lengths));
+  };
+  EXPECT_EQ(window("in", "size_ms: 100"), "no mistake found");
+  EXPECT_EQ(
+      window("in", "size_ms: 99"),
+      "stage 'here': line.yaml:10: found size_ms of 99 ms, expected at least 100 ms: the items of 'in' are 100 ms apart, so no window "
+      "would hold two");
+  EXPECT_THAT(window("few", "kind: sliding, size_ms: 50, step_ms: 10"), HasSubstr("the items of 'few' are 100 ms apart"));
+  EXPECT_THAT(window("in", "kind: session, gap_ms: 0.5"), HasSubstr("found gap_ms of 0.5 ms, expected at least 100 ms"));
+  EXPECT_EQ(window("in", "kind: count, count: 3"), "no mistake found");
+  EXPECT_EQ(window("in, slow", "size_ms: 1"), "no mistake found") << "items of two sources may come at one time";
+
+  EXPECT_THAT(behind("in", "stage: deduplicate, options: {key: [device], within_ms: 99}"), HasSubstr("none would be a duplicate"));
+  EXPECT_THAT(behind("in", "stage: stack, options: {fields: [value], rows: 4, gap_ms: 20}"), HasSubstr("would get its second row"));
+
+  const auto join = [&](std::string_view inputs, std::string_view more) {
+    return behind(inputs, fmt::format("stage: join, options: {{prefixes: [b_], {}}}", more));
+  };
+  EXPECT_THAT(join("in, slow", "within_ms: 899"),
+              HasSubstr("expected at least 900 ms, or optional: true: the items of 'in' are 100 ms apart and those of 'slow' 1000 ms"));
+  EXPECT_EQ(join("in, slow", "within_ms: 900"), "no mistake found");
+  EXPECT_EQ(join("slow, in", "within_ms: 1"), "no mistake found") << "they may come at one time";
+  EXPECT_EQ(join("in, slow", "within_ms: 1, optional: true"), "no mistake found");
+  EXPECT_EQ(join("in, slow", "within_ms: 1, key: [device]"), "no mistake found") << "a key has a pace of its own";
+
+  const auto rules = [&](std::string_view rule) {
+    return behind(
+        "in, slow",
+        fmt::format("stage: rules, options: {{events: {{a: {{input: in}}, b: {{input: in}}, c: {{input: slow}}}}, rules: {{r: {{{}}}}}}}",
+                    rule));
+  };
+  EXPECT_THAT(rules("after: a, never: b, within_ms: 99"),
+              HasSubstr("at least 100 ms: the items of 'in' are 100 ms apart, so it would match always"));
+  EXPECT_EQ(rules("after: a, never: c, within_ms: 99"), "no mistake found");
+  EXPECT_THAT(rules("sequence: [a, b, a], within_ms: 199"), HasSubstr("at least 200 ms"));
+  EXPECT_THAT(rules("count: a, at_least: 11, within_ms: 999"), HasSubstr("so it would match never"));
+  EXPECT_EQ(rules("count: a, at_least: 11, within_ms: 1000"), "no mistake found");
+}
+
+TEST(StreamFile, TypesUnitsAndFieldsAreCheckedAlongTheLinks) {
   const std::string head =
       "    - {name: in, stage: synthetic, options: {unit: degC}}\n"
       "    - {name: mid, stage: map, inputs: [in], options: {set: {hot: value > 30}}}\n";

@@ -82,6 +82,7 @@ Result<WindowOptions> read_window_options(const ConfigObject& object) {
   if (options.kind == Kind::kSliding && (options.step > options.size || options.size / options.step > kMaxOverlap))
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: found size_ms {} and step_ms {}, expected a step of size / {} to size",
                                                          object.where(), size_ms, step_ms, kMaxOverlap));
+  options.size_where = object.find(options.kind == Kind::kSession ? "gap_ms" : "size_ms").value_or(object).where();
   options.key_where = object.find("key").value_or(object).where();
   for (const auto& name : key) options.key.emplace_back(name);
   return options;

@@ -28,6 +28,7 @@ struct WindowOptions {
   std::vector<Output> outputs;
   std::vector<FieldName> fields;  ///< that are summed up, each once
   std::vector<bool> keeps;        ///< whether its values are needed one by one
+  std::string size_where;
   std::string key_where;
   std::string outputs_where;
 };

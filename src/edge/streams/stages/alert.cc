@@ -60,6 +60,7 @@ class AlertStage final : public Stage {
     MORU_ASSIGN_OR_RETURN(message_, TextTemplate::parse(options_.message, schema, options_.message_where));
     if (!options_.message.empty()) schema.set({.name = "message", .type = FieldType::kText});
     schema.rate_hz = 0.0;
+    schema.period = 0;
     return std::vector<Schema>(kPorts.size(), schema);
   }
 

@@ -82,11 +82,12 @@ class OnTheWay {
 
 class Deduplicate final : public Stage {
  public:
-  Deduplicate(std::vector<FieldName> key, TimeNs within, std::int64_t max_keys, std::string where)
-      : within_(within), seen_(std::move(key), std::move(where), max_keys, within) {}
+  Deduplicate(std::vector<FieldName> key, TimeNs within, std::int64_t max_keys, const ConfigObject& at)
+      : within_(within), within_where_(at.find("within_ms")->where()), seen_(std::move(key), at.find("key")->where(), max_keys, within) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     MORU_RETURN_IF_ERROR(seen_.check(inputs[0]));
+    MORU_RETURN_IF_ERROR(inputs[0].need_reach(within_where_, "within_ms", within_, "none would be a duplicate"));
     return std::vector<Schema>{inputs[0]};
   }
 
@@ -120,6 +121,7 @@ class Deduplicate final : public Stage {
   }
 
   const TimeNs within_;
+  const std::string within_where_;
   KeyedStates<Seen> seen_;
   OnTheWay on_the_way_;
 };
@@ -134,7 +136,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   reader.optional("max_keys", &max_keys, {.min = 1, .max = 1e8});
   MORU_RETURN_IF_ERROR(reader.finish());
   return std::make_unique<Deduplicate>(std::vector<FieldName>(key.begin(), key.end()), static_cast<TimeNs>(within_ms * 1e6), max_keys,
-                                       object.find("key")->where());
+                                       object);
 }
 
 }  // namespace

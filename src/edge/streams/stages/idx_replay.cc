@@ -96,6 +96,7 @@ class IdxReplay final : public SourceStage {
     schema.set({.name = "order", .type = FieldType::kInt64});
     schema.set({.name = "truth", .type = FieldType::kInt64});
     schema.rate_hz = options_.rate_hz;
+    schema.period = period_of(schema.rate_hz);
     return schema;
   }
 

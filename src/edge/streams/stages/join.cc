@@ -22,6 +22,7 @@ struct JoinOptions {
   bool optional = false;
   std::int64_t max_items = 100'000;
   std::string where;
+  std::string within_where;
 };
 
 /// An item of the first input waits until event time has passed it on every input; only then is it known which item of each
@@ -39,6 +40,7 @@ class Join final : public Stage {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       MORU_RETURN_IF_ERROR(check_key(inputs[i], options_.key, options_.where));
       if (i > 0) MORU_RETURN_IF_ERROR(add_fields(i - 1, inputs[i], schema));
+      if (i > 0) MORU_RETURN_IF_ERROR(check_within(inputs[0], inputs[i]));
     }
     return std::vector<Schema>{std::move(schema)};
   }
@@ -105,6 +107,20 @@ class Join final : public Stage {
     FieldFinder from;
     FieldName to;
   };
+
+  /// Of the items of the first input some come between two of a slower one: they are to reach back to the earlier. Where each key has a
+  /// pace of its own, or items may go without a partner, nobody can tell.
+  Status check_within(const Schema& first, const Schema& other) const {
+    const TimeNs needed = other.period - first.period;
+    if (options_.optional || !options_.key.empty() || first.period == 0 || options_.within >= needed) return {};
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "{}: found within_ms of {}, expected at least {}, or optional: true: the items of '{}' are {} apart and those of '{}' {}, so "
+            "some would never find a partner",
+            options_.within_where, in_ms(options_.within), in_ms(needed), first.from, in_ms(first.period), other.from,
+            in_ms(other.period)));
+  }
 
   Status add_fields(std::size_t side, const Schema& input, Schema& schema) {
     renamed_.resize(options_.prefixes.size());
@@ -203,6 +219,7 @@ Result<std::unique_ptr<Stage>> create(const ConfigObject& object) {
   options.key.assign(key.begin(), key.end());
   options.within = static_cast<TimeNs>(within_ms * 1e6);
   options.where = object.where();
+  options.within_where = object.find("within_ms")->where();
   return std::make_unique<Join>(std::move(options));
 }
 
@@ -223,7 +240,7 @@ with optional, goes out without its fields; so is in the end an item of another 
 has passed it is dropped("late").
 
 Options
-  within_ms: LENGTH
+  within_ms: LENGTH      without key and optional no shorter than each item needs, where it is known how far apart they are
   prefixes: [TEXT, ...]  one for each input but the first; "" where the names differ anyway
   key: [FIELD, ...]      none: all items have the same
   optional: false

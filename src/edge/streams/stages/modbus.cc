@@ -31,6 +31,7 @@ class Modbus final : public SourceStage {
   Result<Schema> bind() override {
     Schema schema;
     schema.rate_hz = static_cast<double>(kSecond) / static_cast<double>(options_.period);
+    schema.period = options_.period;
     for (const auto& field : options_.fields) schema.set(field.spec);
     return schema;
   }

@@ -35,11 +35,9 @@ constexpr auto kPatience = std::chrono::seconds(60);
 template <class Condition>
 bool eventually(Condition condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {  // asked once: what holds for a moment has come
-    if (std::chrono::steady_clock::now() >= end) return false;
-    ::usleep(1000);
-  }
-  return true;
+  bool in_time = true;  // the condition is asked once: what holds for a moment has come
+  while (!condition() && (in_time = std::chrono::steady_clock::now() < end)) ::usleep(1000);
+  return in_time;
 }
 
 class MqttTest : public ::testing::Test {

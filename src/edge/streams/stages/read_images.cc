@@ -22,6 +22,7 @@ class ReadImages final : public FolderSource {
     schema.set(std::move(image));
     schema.set({.name = "file", .type = FieldType::kText});
     schema.rate_hz = options().rate_hz;
+    if (options().time == "clock") schema.period = period_of(schema.rate_hz);
     return schema;
   }
 

@@ -37,6 +37,7 @@ class ReadWav final : public FolderSource {
     schema.set({.name = "position", .type = FieldType::kInt64});
     schema.set({.name = "file", .type = FieldType::kText});
     schema.rate_hz = options().rate_hz;
+    if (wav_.sample_rate_hz > 0) schema.period = period_of(static_cast<double>(wav_.sample_rate_hz) / static_cast<double>(wav_.samples));
     return schema;
   }
 

@@ -41,6 +41,7 @@ class Rules final : public Stage {
     }
     by_input_.resize(inputs.size());
     for (std::size_t i = 0; i < events_.size(); ++i) MORU_RETURN_IF_ERROR(bind_event(i, inputs, schema));
+    for (const auto& rule : options_.rules) MORU_RETURN_IF_ERROR(check_reach(rule, inputs));
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!by_input_[i].events.empty()) continue;
       return fail(ErrorCode::kInvalidArgument,
@@ -123,6 +124,17 @@ class Rules final : public Stage {
   std::unexpected<Error> twice(FieldName name) const {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}: found field '{}' twice in a match, expected names that differ", options_.where, name.text()));
+  }
+
+  /// A rule whose events are all items of one input: it needs the time that these take to come.
+  Status check_reach(const RuleOptions::Rule& rule, std::span<const Schema> inputs) const {
+    const std::string& first = options_.events[rule.events.front()].input;
+    if (std::ranges::any_of(rule.events, [&](std::size_t event) { return options_.events[event].input != first; })) return {};
+    MORU_ASSIGN_OR_RETURN(const std::size_t input, input_named(rule.where, first, inputs));
+    const bool is_absence = rule.kind == RuleOptions::Kind::kAbsence;
+    const auto events = rule.kind == RuleOptions::Kind::kCount ? rule.at_least : static_cast<std::int64_t>(rule.events.size());
+    return inputs[input].need_reach(rule.where, "within_ms", rule.within, is_absence ? "it would match always" : "it would match never",
+                                    events - 1);
   }
 
   Status bind_event(std::size_t index, std::span<const Schema> inputs, Schema& schema) {

@@ -13,7 +13,7 @@ class Select final : public Stage {
   Select(std::vector<FieldName> fields, std::string where) : fields_(std::move(fields)), where_(std::move(where)) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
-    Schema schema{.fields = {}, .open = inputs[0].open, .rate_hz = inputs[0].rate_hz};
+    Schema schema{.fields = {}, .open = inputs[0].open, .rate_hz = inputs[0].rate_hz, .period = inputs[0].period};
     for (const FieldName name : fields_) {
       MORU_ASSIGN_OR_RETURN(const FieldSpec* field, inputs[0].need(where_, name.text()));
       if (field != nullptr) schema.set(*field);

@@ -48,6 +48,9 @@ class Stack final : public Stage {
                   fmt::format("{}: found field '{}' as key and output, expected names that differ", options_.where, options_.output));
     schema.set({.name = output_, .type = FieldType::kTensor, .dtype = model::DType::kFloat32, .dims = options_.shape});
     schema.rate_hz = inputs[0].rate_hz / static_cast<double>(options_.step);
+    schema.period = inputs[0].period;
+    if (options_.gap > 0 && options_.rows > 1)
+      MORU_RETURN_IF_ERROR(inputs[0].need_reach(options_.where, "gap_ms", options_.gap, "no tensor would get its second row"));
     return std::vector<Schema>{std::move(schema)};
   }
 

@@ -43,6 +43,7 @@ class Synthetic final : public SourceStage {
     schema.set({.name = key_, .type = FieldType::kText});
     schema.set({.name = value_, .type = FieldType::kDouble, .unit = options_.unit});
     schema.rate_hz = options_.rate_hz;
+    schema.period = static_cast<TimeNs>(options_.period_ms * 1e6);
     return schema;
   }
 

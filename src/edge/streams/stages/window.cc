@@ -43,6 +43,7 @@ class WindowStage final : public Stage {
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     Schema schema;
     MORU_RETURN_IF_ERROR(check_key(inputs[0], options_.key, options_.key_where));
+    MORU_RETURN_IF_ERROR(check_size(inputs[0]));
     for (const FieldName name : options_.key) {
       if (const FieldSpec* field = inputs[0].find(name)) schema.set(*field);
     }
@@ -58,6 +59,8 @@ class WindowStage final : public Stage {
       }
       schema.set(std::move(result));
     }
+    // Of several keys windows close at one time.
+    if (options_.key.empty() && is_grid()) schema.period = options_.step;
     return std::vector<Schema>{std::move(schema), inputs[0]};
   }
 
@@ -93,6 +96,11 @@ class WindowStage final : public Stage {
   std::uint64_t held() const override { return held_; }
 
  private:
+  bool is_grid() const { return options_.kind == WindowOptions::Kind::kTumbling || options_.kind == WindowOptions::Kind::kSliding; }
+  Status check_size(const Schema& input) const {
+    if (options_.kind == WindowOptions::Kind::kCount) return {};
+    return input.need_reach(options_.size_where, is_grid() ? "size_ms" : "gap_ms", options_.size, "no window would hold two");
+  }
   Status late(Item&& item, Output& output) {
     if (!output.is_read(1)) return drop(output, "late");
     output.emit_to(1, std::move(item));
@@ -269,7 +277,7 @@ quantile is exact up to 65,536 values a window, and of the first 65,536 beyond.
 
 Options
   kind: tumbling         or sliding, session, count
-  size_ms: LENGTH        of tumbling and sliding ones
+  size_ms: LENGTH        of tumbling and sliding ones; this and gap_ms no shorter than the items are apart, where that is known
   step_ms: LENGTH        of sliding ones
   gap_ms: LENGTH         of sessions
   count: ITEMS           of count ones
