@@ -64,14 +64,28 @@ def rows(build, data, folder):
         f"{100 * share:.0f} %, {report['missed']} missed, {inferred} inferences",
         share <= 0.5 and whole,
     )
-    swap = json.loads(subprocess.run([build / "bin" / "measure_swap", model, "60"], stdout=subprocess.PIPE, check=True).stdout)
+    limit = "0 missed, none later than its p99 and one inference"
+    swap = swaps_of([build / "bin" / "measure_swap", model, "60"])
+    yield row("hot swap under 1,000 items/s", limit, told(swap), swap["missed"] == 0 and swap["later"] == 0 and swap["swaps"] > 0)
+    swap = swaps_of(["chrt", "-f", "50", build / "bin" / "measure_swap", model, "60"])
+    yield row("the same, each thread with real-time priority (`chrt -f 50`)", "", told(swap) if swap else "not allowed here", None)
+
+
+def swaps_of(command):
+    """What measure_swap says; None where the machine does not allow it."""
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode != 0 and command[0] == "chrt":
+        return None
+    done.check_returncode()
+    return json.loads(done.stdout)
+
+
+def told(swap):
     share = swap["later"] / max(swap["swaps"], 1)
     usual = swap["others_later"] / max(swap["others"], 1)
-    yield row(
-        "hot swap under 1,000 items/s",
-        "0 missed, none later than its p99 and one inference",
+    return (
         f"{swap['swaps']} swaps, {swap['missed']} missed, {swap['later']} later ({100 * share:.1f} %; of the items behind which no swap stands "
-        f"{100 * usual:.1f} % are); the latest first item of a model {swap['after_swap_us']:.0f} µs, "
-        f"p99 without swaps {swap['p99_us']:.0f} µs, an inference {swap['inference_us']:.0f} µs",
-        swap["missed"] == 0 and swap["later"] == 0 and swap["swaps"] > 0,
+        f"{100 * usual:.1f} % are); the first item of a model takes {swap['after_swap_p50_us']:.0f} µs in the middle, the others "
+        f"{swap['others_p50_us']:.0f}; the latest first item {swap['after_swap_us']:.0f} µs, p99 without swaps {swap['p99_us']:.0f} µs, "
+        f"an inference {swap['inference_us']:.0f} µs"
     )

@@ -40,6 +40,20 @@ Line line_of(const std::optional<Normalisation>& used, const Normalisation& want
   return {.factor = used->std / wanted.std, .offset = (used->mean - wanted.mean) / wanted.std};
 }
 
+/// Plans the model for batches of 1, 2, 4, ... items, where its first extent is open.
+Status prepare_batches(LoadedModel& model, std::int64_t max_batch) {
+  if (max_batch <= model.prepared_batch) return {};
+  const auto& shape = model.session->inputs()[0].shape;
+  for (std::int64_t batch = 1; batch <= max_batch && !shape.empty() && !shape[0].known(); batch *= 2) {
+    model::Dims dims;
+    for (const model::Dim& dim : shape) dims.push_back(dim.known() ? dim.value : 1);
+    dims[0] = batch;
+    MORU_RETURN_IF_ERROR(model.session->prepare({&dims, 1}));
+  }
+  model.prepared_batch = max_batch;
+  return {};
+}
+
 }  // namespace
 
 Result<Inference> Inference::create(std::shared_ptr<LoadedModel> model, Answer answer, std::int64_t max_batch) {

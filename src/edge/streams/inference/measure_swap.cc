@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // measure_swap MODEL SECONDS: items at 1,000 a second through a model on the native engine, first left alone and then with a model swapped
 // in 20 times a second, as one line of JSON. "p99_us" and "inference_us" (its p99) are of the first half; "after_swap_us" is the latest
-// item of those that were the first of their model, "later" how many of them came later than p99 and one inference, "others_later" how
-// many of the "others", behind which no swap stands; "missed" counts numbers that did not come through, "swaps" how often it did.
+// item of those that were the first of their model, "after_swap_p50_us" the median one and "others_p50_us" that of the others, "later" how
+// many of them came later than p99 and one inference, "others_later" how many of the "others", behind which no swap stands; "missed" counts
+// numbers that did not come through, "swaps" how often it did.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/json.h"
 #include "edge/streams/inference/model_file.h"
 #include "edge/streams/stage.h"
 #include "edge/streams/stream.h"
@@ -121,35 +123,49 @@ Result<Run> run(const char* model, std::uint64_t items, bool swaps) {
   return Run{.passed = std::move(log->passed), .stats = slot->stats()};
 }
 
+TimeNs quantile(std::vector<TimeNs>& values, double share) {
+  const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::ranges::nth_element(values, values.begin() + rank);
+  return values[static_cast<std::size_t>(rank)];
+}
+
 Status measure(const char* model, int seconds) {
   const auto items = static_cast<std::uint64_t>(seconds) * 1000;
-  MORU_ASSIGN_OR_RETURN(auto quiet, run(model, items, false));
+  MORU_ASSIGN_OR_RETURN(const auto quiet, run(model, items, false));
   MORU_ASSIGN_OR_RETURN(const auto swapped, run(model, items, true));
-  const std::size_t rank = quiet.passed.size() * 99 / 100;
-  std::ranges::nth_element(quiet.passed, quiet.passed.begin() + static_cast<std::ptrdiff_t>(rank), {}, &Passed::latency);
-  const TimeNs p99 = quiet.passed[rank].latency;
+  std::vector<TimeNs> latencies;
+  for (const Passed& passed : quiet.passed) latencies.push_back(passed.latency);
+  const TimeNs p99 = quantile(latencies, 0.99);
   const TimeNs inference = quiet.stats.p99_ns;
   std::uint64_t missed = items - swapped.passed.size();
-  std::uint64_t swaps = 0;
   std::uint64_t later = 0;
   std::uint64_t others_later = 0;
-  TimeNs latest = 0;
+  std::vector<TimeNs> firsts;
+  std::vector<TimeNs> others;
   for (std::size_t i = 1; i < swapped.passed.size(); ++i) {
     if (swapped.passed[i].sequence != swapped.passed[i - 1].sequence + 1) ++missed;
     const bool is_late = swapped.passed[i].latency > p99 + inference;
     if (swapped.passed[i].release == swapped.passed[i - 1].release) {
       others_later += is_late ? 1 : 0;
+      others.push_back(swapped.passed[i].latency);
       continue;
     }
-    ++swaps;
-    latest = std::max(latest, swapped.passed[i].latency);
     later += is_late ? 1 : 0;
+    firsts.push_back(swapped.passed[i].latency);
   }
+  if (firsts.empty()) return fail(ErrorCode::kInternal, "found no swap");
   const auto us = [](TimeNs ns) { return static_cast<double>(ns) / 1000.0; };
-  fmt::print(
-      "{{\"p99_us\": {:.1f}, \"inference_us\": {:.1f}, \"after_swap_us\": {:.1f}, \"later\": {}, \"swaps\": {}, \"others_later\": {}, "
-      "\"others\": {}, \"missed\": {}}}\n",
-      us(p99), us(inference), us(latest), later, swaps, others_later, swapped.passed.size() - swaps, missed);
+  fmt::print("{}\n", Json{{"p99_us", us(p99)},
+                          {"inference_us", us(inference)},
+                          {"after_swap_us", us(quantile(firsts, 1.0))},
+                          {"after_swap_p50_us", us(quantile(firsts, 0.5))},
+                          {"others_p50_us", us(quantile(others, 0.5))},
+                          {"later", later},
+                          {"swaps", firsts.size()},
+                          {"others_later", others_later},
+                          {"others", others.size()},
+                          {"missed", missed}}
+                         .dump());
   return {};
 }
 

@@ -6,35 +6,26 @@
 
 namespace moru::edge {
 
-Status prepare_batches(LoadedModel& model, std::int64_t max_batch) {
-  if (model.session->inputs().size() != 1 || max_batch <= model.prepared_batch) return {};
-  const auto& shape = model.session->inputs()[0].shape;
-  for (std::int64_t batch = 1; batch <= max_batch && !shape.empty() && !shape[0].known(); batch *= 2) {
-    model::Dims dims;
-    for (const model::Dim& dim : shape) dims.push_back(dim.known() ? dim.value : 1);
-    dims[0] = batch;
-    MORU_RETURN_IF_ERROR(model.session->prepare({&dims, 1}));
-  }
-  model.prepared_batch = max_batch;
-  return {};
-}
-
-void ModelSlot::want_batches(std::int64_t max_batch) {
+void ModelSlot::add_reader(std::weak_ptr<ModelReader> reader) {
   const std::lock_guard lock(mutex_);
-  max_batch_ = std::max(max_batch_, max_batch);
+  readers_.push_back(std::move(reader));
 }
 
-/// Before anybody else may use the model: to plan takes longer than to run. What goes wrong now goes wrong again, and is told, at its
-/// first item.
-void ModelSlot::get_ready(const std::shared_ptr<LoadedModel>& model) const {
-  std::int64_t max_batch = 1;
+/// What goes wrong now goes wrong again, and is told, at the model's first item.
+void ModelSlot::get_ready(const std::shared_ptr<LoadedModel>& model) {
+  std::vector<std::weak_ptr<ModelReader>> readers;
   {
     const std::lock_guard lock(mutex_);
     if (model == nullptr || model == current_ || model == shadow_) return;
-    max_batch = max_batch_;
+    std::erase_if(readers_, [](const auto& reader) { return reader.expired(); });
+    readers = readers_;
   }
-  if (const auto status = prepare_batches(*model, max_batch); !status)
-    MORU_LOG(kWarn, "a model is not ready for batches", "release", model->release, "error", status.error().message);
+  for (const auto& each : readers) {
+    const auto reader = each.lock();
+    if (reader == nullptr) continue;
+    if (const auto status = reader->get_ready(model); !status)
+      MORU_LOG(kWarn, "a model is not ready", "release", model->release, "error", status.error().message);
+  }
 }
 
 std::shared_ptr<LoadedModel> ModelSlot::swap(std::shared_ptr<LoadedModel> model) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "edge/streams/inbox.h"
@@ -21,7 +22,11 @@ class CountingSession final : public runtime::Session {
     outputs_.push_back({.name = "y", .dtype = model::DType::kFloat32, .shape = {{-1, "N"}, {1, ""}}});
   }
   std::span<const runtime::Port> inputs() const override { return inputs_; }
-  std::span<const runtime::Port> outputs() const override { return outputs_; }
+  std::span<const runtime::Port> outputs() const override {
+    const std::lock_guard lock(mutex_);
+    asked_by.insert(std::this_thread::get_id());
+    return outputs_;
+  }
   Status run(std::span<const model::ConstTensorView>, std::span<const model::TensorView> outputs) override {
     auto* to = reinterpret_cast<float*>(outputs[0].bytes.data());
     const std::int64_t batch = outputs[0].dims[0];
@@ -35,8 +40,10 @@ class CountingSession final : public runtime::Session {
   }
   std::atomic<std::int64_t> largest{0};
   std::vector<std::int64_t> prepared;
+  mutable std::set<std::thread::id> asked_by;  ///< who made memory for what it gives
 
  private:
+  mutable std::mutex mutex_;
   const std::int64_t release_;
   std::vector<runtime::Port> inputs_;
   std::vector<runtime::Port> outputs_;
@@ -123,6 +130,39 @@ TEST(Swap, UnderLoadMissesNothingAndKeepsTheOrder) {
   EXPECT_GT(last, 1);
   const auto state = (*stream)->state();
   for (const auto& link : state.ledger) EXPECT_EQ(link.out, link.in) << link.link;
+}
+
+TEST(Swap, WhoPutsAModelInMakesWhatItNeedsAndNotTheItemBehindIt) {
+  const auto slot = std::make_shared<ModelSlot>();
+  const auto stage = testing::make_stage("infer", "{model: line, answer: values, max_batch: 8}");
+  ASSERT_TRUE(stage) << stage.error().message;
+  ASSERT_TRUE((*stage)->open({.clock = &system_clock(), .resources = {{"model/line", slot}}, .stream = {}, .stop = {}}));
+  const auto agent = [&](auto action) {
+    std::thread thread([&] { action(); });
+    const auto id = thread.get_id();
+    thread.join();
+    return id;
+  };
+  testing::Caught caught;
+  const auto released = [&] {
+    Item item;
+    item.set("tensor", model::Tensor::of<float>({1, 2}, {1.0F, 2.0F}));
+    EXPECT_TRUE((*stage)->process(std::move(item), caught));
+    return *caught.items.back().get<std::int64_t>("release");
+  };
+  const auto first = counted(1);
+  const auto id = agent([&] { slot->swap(first.loaded); });
+  ASSERT_TRUE((*stage)->prepare());
+  EXPECT_EQ(released(), 1);
+  EXPECT_THAT(first.session->asked_by, ::testing::ElementsAre(id));
+
+  const auto second = counted(2);
+  const auto candidate = agent([&] { slot->set_shadow(second.loaded); });
+  EXPECT_EQ(released(), 1);
+  agent([&] { slot->swap(second.loaded); });
+  agent([&] { slot->set_shadow(nullptr); });
+  EXPECT_EQ(released(), 2);
+  EXPECT_THAT(second.session->asked_by, ::testing::ElementsAre(candidate)) << "what a candidate has is taken over";
 }
 
 TEST(Swap, BatchesAreFilledWhereItemsWait) {

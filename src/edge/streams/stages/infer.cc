@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "edge/streams/inference/inference.h"
 #include "edge/streams/inference/model_file.h"
@@ -28,9 +31,42 @@ struct InferOptions {
   std::string where;
 };
 
+/// What was made of models before the stage has them, the latest two: the current one and a candidate.
+class MadeAhead final : public ModelReader {
+ public:
+  MadeAhead(Answer answer, std::int64_t max_batch) : answer_(answer), max_batch_(max_batch) {}
+  Status get_ready(const std::shared_ptr<LoadedModel>& model) override {
+    MORU_ASSIGN_OR_RETURN(auto inference, Inference::create(model, answer_, max_batch_));
+    const std::lock_guard lock(mutex_);
+    if (made_.size() == 2) made_.pop_front();
+    made_.push_back(std::move(inference));
+    return {};
+  }
+  /// That of the model, made now where there is none.
+  Result<Inference> take(const std::shared_ptr<LoadedModel>& model) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = std::ranges::find(made_, model, &Inference::model);
+      if (found != made_.end()) {
+        Inference inference = std::move(*found);
+        made_.erase(found);
+        return inference;
+      }
+    }
+    return Inference::create(model, answer_, max_batch_);
+  }
+
+ private:
+  const Answer answer_;
+  const std::int64_t max_batch_;
+  std::mutex mutex_;
+  std::deque<Inference> made_;
+};
+
 class InferStage final : public Stage {
  public:
-  explicit InferStage(InferOptions options) : options_(std::move(options)) {}
+  explicit InferStage(InferOptions options)
+      : options_(std::move(options)), made_ahead_(std::make_shared<MadeAhead>(options_.answer, options_.max_batch)) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, options_.input, FieldType::kTensor));
@@ -70,7 +106,7 @@ class InferStage final : public Stage {
                   fmt::format("infer: found no model slot '{}' in this process, expected one; give it a model of that "
                               "name, or a file: model: {}.onnx",
                               options_.model, options_.model));
-    slot_->want_batches(options_.max_batch);
+    slot_->add_reader(made_ahead_);
     return {};
   }
 
@@ -107,6 +143,7 @@ class InferStage final : public Stage {
       results[batch_[i].item] = each;
     }
     run_shadow(*taken, ran);
+    before_.reset();
   }
 
   std::size_t largest_batch() const override { return static_cast<std::size_t>(options_.max_batch); }
@@ -137,11 +174,15 @@ class InferStage final : public Stage {
     return taken;
   }
 
-  /// Makes `inference` anew when the model is another one than before.
+  /// Gets another `inference` when the model is another one than before. The last one is let go of when the items have been passed on.
   Status ready(std::optional<Inference>& inference, const std::shared_ptr<LoadedModel>& model) {
     if (inference && inference->model() == model) return {};
-    inference.reset();
-    MORU_ASSIGN_OR_RETURN(inference, Inference::create(model, options_.answer, options_.max_batch));
+    before_ = std::exchange(inference, std::nullopt);
+    if (shadow_ && shadow_->model() == model) {  // the candidate is the current one now
+      inference = std::exchange(shadow_, std::nullopt);
+      return {};
+    }
+    MORU_ASSIGN_OR_RETURN(inference, made_ahead_->take(model));
     return {};
   }
 
@@ -222,6 +263,8 @@ class InferStage final : public Stage {
   std::atomic<bool> waiting_{false};
   std::optional<Inference> current_;
   std::optional<Inference> shadow_;
+  std::optional<Inference> before_;  ///< the one before current_, where it was just exchanged
+  const std::shared_ptr<MadeAhead> made_ahead_;
   std::vector<Entry> batch_;
   std::vector<Inference::Input> inputs_;  ///< of the batch
 };

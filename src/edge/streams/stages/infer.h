@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "core/histogram.h"
 #include "core/result.h"
@@ -33,8 +34,14 @@ struct LoadedModel {
   std::int64_t prepared_batch = 1;  ///< batches of 1, 2, 4, ... up to this are planned
 };
 
-/// Plans the model for batches of 1, 2, 4, ... items, where its first extent is open.
-Status prepare_batches(LoadedModel& model, std::int64_t max_batch);
+/// A stage that runs the models of a slot, as it hears of one beforehand.
+class ModelReader {
+ public:
+  virtual ~ModelReader() = default;
+  /// The model is about to be put in, and nobody runs it yet: what it takes to plan it and to make memory for it is spent here, and not
+  /// when the first item waits. On the thread of whoever puts it in.
+  virtual Status get_ready(const std::shared_ptr<LoadedModel>& model) = 0;
+};
 
 struct InferenceStats {
   std::uint64_t items = 0;
@@ -58,8 +65,8 @@ class ModelSlot final : public Resource {
   InferenceStats stats() const;
   bool has_model() const;
 
-  /// For the stage. Models that are put in from now on are planned for batches of so many items, by whoever puts them in.
-  void want_batches(std::int64_t max_batch);
+  /// For the stage: as long as it lives it hears of models that are put in from now on.
+  void add_reader(std::weak_ptr<ModelReader> reader);
   struct Taken {
     std::shared_ptr<LoadedModel> current;
     std::shared_ptr<LoadedModel> shadow;
@@ -81,10 +88,10 @@ class ModelSlot final : public Resource {
   void count_shadow(const std::shared_ptr<LoadedModel>& candidate, const ShadowResult& result);
 
  private:
-  void get_ready(const std::shared_ptr<LoadedModel>& model) const;
+  void get_ready(const std::shared_ptr<LoadedModel>& model);
 
   mutable std::mutex mutex_;
-  std::int64_t max_batch_ = 1;
+  std::vector<std::weak_ptr<ModelReader>> readers_;
   mutable std::condition_variable_any changed_;
   std::shared_ptr<LoadedModel> current_;
   std::shared_ptr<LoadedModel> shadow_;
