@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one file that knows libcurl.
+// The one file that knows libcurl's functions; curl.cc knows its library.
 #include "wire/http.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "core/json.h"
 #include "core/text.h"
+#include "wire/curl.h"
 
 namespace moru::wire {
 namespace {
@@ -21,10 +21,10 @@ constexpr std::size_t kMaxErrorText = 1024;
 constexpr TimeNs kConnectTimeout = 10 * kSecond;
 
 struct FreeHandle {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(CURL* handle) const { curl().easy_cleanup(handle); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 
 /// OpenSSL writes without MSG_NOSIGNAL: while this object lives, a server that went away is an error in this thread and
@@ -67,7 +67,7 @@ struct Exchange {
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto* exchange = static_cast<Exchange*>(user);
   long status = 0;
-  curl_easy_getinfo(exchange->handle, CURLINFO_RESPONSE_CODE, &status);
+  curl().easy_getinfo(exchange->handle, CURLINFO_RESPONSE_CODE, &status);
   exchange->sink_status = exchange->sink(static_cast<int>(status), {data, size * count});
   return exchange->sink_status ? size * count : CURL_WRITEFUNC_ERROR;
 }
@@ -85,7 +85,7 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 }
 
 Error curl_error(CURLcode code, const std::string& url, const Exchange& exchange) {
-  const char* text = exchange.message[0] != '\0' ? exchange.message.data() : curl_easy_strerror(code);
+  const char* text = exchange.message[0] != '\0' ? exchange.message.data() : curl().easy_strerror(code);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return {ErrorCode::kDeadlineExceeded, fmt::format("{}: {}, expected an answer in time", url, text)};
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -107,30 +107,31 @@ Error curl_error(CURLcode code, const std::string& url, const Exchange& exchange
 }
 
 void set_tls(CURL* handle, const HttpOptions& options) {
-  curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
+  curl().easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl().easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
+  curl().easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
   if (!options.ca_file.empty() || !options.machine_ca) {
     // Only the one CA counts, never the machine's list.
-    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-    if (!options.insecure) curl_easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
+    curl().easy_setopt(handle, CURLOPT_CAPATH, nullptr);
+    if (!options.insecure) curl().easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
   }
   if (!options.certificate_file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_SSLCERT, options.certificate_file.c_str());
-    curl_easy_setopt(handle, CURLOPT_SSLKEY, options.key_file.c_str());
-    curl_easy_setopt(handle, CURLOPT_KEYPASSWD, "");  // never asks on the terminal
+    curl().easy_setopt(handle, CURLOPT_SSLCERT, options.certificate_file.c_str());
+    curl().easy_setopt(handle, CURLOPT_SSLKEY, options.key_file.c_str());
+    curl().easy_setopt(handle, CURLOPT_KEYPASSWD, "");  // never asks on the terminal
   }
 }
 
 void set_limits(CURL* handle, const HttpOptions& options, bool is_download) {
   const long timeout_ms = static_cast<long>(std::max<TimeNs>(options.timeout / kMillisecond, 1));
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min<TimeNs>(kConnectTimeout, options.timeout) / kMillisecond));
+  curl().easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl().easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(std::min<TimeNs>(kConnectTimeout, options.timeout) / kMillisecond));
   if (is_download) {
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, std::max(timeout_ms / 1000, 1L));
+    curl().easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl().easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, std::max(timeout_ms / 1000, 1L));
   } else {
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, timeout_ms);
+    curl().easy_setopt(handle, CURLOPT_TIMEOUT_MS, timeout_ms);
   }
 }
 
@@ -153,53 +154,52 @@ Status check_request(const Request& request, const HttpOptions& options) {
 
 using CurlPtr = std::unique_ptr<CURL, FreeHandle>;
 
-CurlPtr make_handle() {
-  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  return CurlPtr(global == CURLE_OK ? curl_easy_init() : nullptr);
-}
+/// Null where the library is not there, or has no memory: perform() says which.
+CurlPtr make_handle() { return CurlPtr(curl_library() ? curl().easy_init() : nullptr); }
 
 /// Runs one exchange; the status of the response.
 Result<int> perform(CURL* handle, const Request& request, const HttpOptions& options, Sink sink) {
   MORU_RETURN_IF_ERROR(check_request(request, options));
+  if (!curl_library()) return fail(curl_library().error().in(request.url));
   if (handle == nullptr) return fail(ErrorCode::kResourceExhausted, fmt::format("{}: the HTTP library cannot start", request.url));
-  curl_easy_reset(handle);  // its connections stay
+  curl().easy_reset(handle);  // its connections stay
   Exchange exchange{
       .options = &options, .handle = handle, .sink = std::move(sink), .sink_status = {}, .upload = request.body, .message = {}};
-  curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options.plain ? "http,https" : "https");
-  curl_easy_setopt(handle, CURLOPT_PROXY, "");
-  curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.message.data());
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
+  curl().easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+  curl().easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options.plain ? "http,https" : "https");
+  curl().easy_setopt(handle, CURLOPT_PROXY, "");
+  curl().easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.message.data());
+  curl().easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  curl().easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
+  curl().easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl().easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl().easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
   set_tls(handle, options);
   set_limits(handle, options, request.is_download);
 
-  std::unique_ptr<curl_slist, FreeList> headers(curl_slist_append(nullptr, "Expect:"));
-  const auto add_header = [&](const std::string& line) { headers.reset(curl_slist_append(headers.release(), line.c_str())); };
+  std::unique_ptr<curl_slist, FreeList> headers(curl().slist_append(nullptr, "Expect:"));
+  const auto add_header = [&](const std::string& line) { headers.reset(curl().slist_append(headers.release(), line.c_str())); };
   if (!options.bearer.empty()) add_header("Authorization: Bearer " + options.bearer);
   for (const auto& [name, value] : options.headers) add_header(fmt::format("{}: {}", name, value));
   if (request.method == "POST") {
     add_header("Content-Type: " + options.content_type);
-    curl_easy_setopt(handle, CURLOPT_POST, 1L);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data() == nullptr ? "" : request.body.data());
+    curl().easy_setopt(handle, CURLOPT_POST, 1L);
+    curl().easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl().easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data() == nullptr ? "" : request.body.data());
   } else if (request.method == "PUT") {
-    curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_upload);
-    curl_easy_setopt(handle, CURLOPT_READDATA, &exchange);
+    curl().easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+    curl().easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl().easy_setopt(handle, CURLOPT_READFUNCTION, on_upload);
+    curl().easy_setopt(handle, CURLOPT_READDATA, &exchange);
   }
-  if (!request.range.empty()) curl_easy_setopt(handle, CURLOPT_RANGE, request.range.c_str());
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  if (!request.range.empty()) curl().easy_setopt(handle, CURLOPT_RANGE, request.range.c_str());
+  curl().easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
 
-  const CURLcode code = curl_easy_perform(handle);
+  const CURLcode code = curl().easy_perform(handle);
   if (!exchange.sink_status) return fail(exchange.sink_status.error());
   if (code != CURLE_OK) return fail(curl_error(code, request.url, exchange));
   long status = 0;
-  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  curl().easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   return static_cast<int>(status);
 }
 
@@ -215,7 +215,7 @@ Result<HttpResponse> exchange_text(CURL* handle, const Request& request, const H
                           return {};
                         }));
   curl_off_t seconds = 0;
-  if (curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
+  if (curl().easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
     response.retry_after = std::min<TimeNs>(seconds, 86'400) * kSecond;
   return response;
 }

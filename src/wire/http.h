@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An HTTPS client for what is too big or too early for MQTT (joining, artefacts), and for streams that hand their items to others.
-// The one file that knows libcurl is http.cc.
+// The ones that know libcurl are http.cc and curl.cc.
 #pragma once
 
 #include <cstdint>

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/loaded_library.h"
 #include "edge/streams/image_file.h"
-#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {

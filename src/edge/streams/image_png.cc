@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include "core/loaded_library.h"
 #include "core/text.h"
 #include "edge/streams/image_file.h"
-#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {

@@ -8,8 +8,8 @@
 #include <array>
 #include <string_view>
 
+#include "core/loaded_library.h"
 #include "core/text.h"
-#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {

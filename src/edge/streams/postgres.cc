@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/loaded_library.h"
 #include "core/text.h"
-#include "edge/streams/loaded_library.h"
 
 namespace moru::edge {
 namespace {

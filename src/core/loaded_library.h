@@ -8,7 +8,7 @@
 
 #include "core/result.h"
 
-namespace moru::edge {
+namespace moru {
 
 /// Opens a library of the system by its name. Never unloaded: its threads may outlive any moment we could choose. Local, so that what it
 /// brings along cannot take the place of another library's symbols. Errors: kUnavailable. `package`: Debian's.
@@ -20,4 +20,4 @@ inline Result<void*> load_library(std::string_view where, const char* name, std:
                                                    where, name, why != nullptr ? why : "no reason given", package));
 }
 
-}  // namespace moru::edge
+}  // namespace moru
