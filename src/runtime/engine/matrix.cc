@@ -26,7 +26,7 @@ Status pack(Lowering& lowering, std::span<const T> w, const MatrixShape& shape, 
     return (matrix->kernel->packed_bytes(n, shape.lines, shape.k) + kAlignment - 1) / kAlignment * kAlignment;
   };
   matrix->slice_bytes = packed_bytes(matrix->cut.slice);
-  const int last = matrix->cut.slices() - 1;
+  const int last = matrix->cut.slices - 1;
   const std::size_t before = static_cast<std::size_t>(last) * matrix->slice_bytes;
   MORU_ASSIGN_OR_RETURN(std::byte * packed, lowering.keep_bytes(before + packed_bytes(shape.n - matrix->cut.first_output(last))));
   matrix->call.weights = packed;
@@ -66,7 +66,10 @@ Cut Cut::of(const MatrixShape& shape) {
     cut.row_parts = std::max(1, (shape.m + kRows / 2) / cut.rows);
   }
   const int slices = std::clamp(pieces / cut.row_parts, 1, std::max(1, shape.n / kernels::kPadding));
-  if (slices > 1) cut.slice = kernels::padded((shape.n + slices - 1) / slices);
+  if (slices > 1) {
+    cut.slice = kernels::padded((shape.n + slices - 1) / slices);
+    cut.slices = (shape.n + cut.slice - 1) / cut.slice;
+  }
   return cut;
 }
 

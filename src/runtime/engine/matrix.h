@@ -45,15 +45,15 @@ struct Cut {
   int m = 0;
   int n = 0;
   int row_parts = 1;
+  int slices = 1;
   int rows = 0;   ///< of a part; the last has what is left
   int slice = 0;  ///< outputs, a multiple of kPadding; the last has what is left
   static Cut of(const MatrixShape& shape);
 
-  int slices() const { return (n + slice - 1) / slice; }
-  int pieces() const { return row_parts * slices(); }
-  int slice_of(int piece) const { return piece % slices(); }
-  int first_row(int piece) const { return piece / slices() * rows; }
-  int end_row(int piece) const { return piece / slices() + 1 == row_parts ? m : first_row(piece) + rows; }
+  int pieces() const { return row_parts * slices; }
+  int slice_of(int piece) const { return piece % slices; }
+  int first_row(int piece) const { return piece / slices * rows; }
+  int end_row(int piece) const { return piece / slices + 1 == row_parts ? m : first_row(piece) + rows; }
   int most_rows() const { return m - (row_parts - 1) * rows; }
   int first_output(int index) const { return index * slice; }
   int end_output(int index) const { return std::min((index + 1) * slice, n); }
@@ -62,10 +62,10 @@ inline constexpr int kAllSlices = -1;
 
 /// Calls f(weights, first output, outputs) for the slice, or for all.
 template <class Matrix, class F>
-void for_slices(const Matrix& matrix, int slice, F f) noexcept {
+[[gnu::always_inline]] inline void for_slices(const Matrix& matrix, int slice, const F& f) noexcept {
   const Cut& cut = matrix.cut;
   const int first = slice == kAllSlices ? 0 : slice;
-  const int end = slice == kAllSlices ? cut.slices() : slice + 1;
+  const int end = slice == kAllSlices ? cut.slices : slice + 1;
   for (int i = first; i < end; ++i) {
     f(matrix.call.weights + static_cast<std::size_t>(i) * matrix.slice_bytes, cut.first_output(i), cut.end_output(i) - cut.first_output(i));
   }

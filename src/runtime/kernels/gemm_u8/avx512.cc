@@ -296,7 +296,11 @@ constexpr TileOf<Panel> kNarrowTiles[] = {
 
 void run(const GemmU8& call) {
   Panel panel{call, call.weights, 0, call.lines, call.c};
-  if (call.n <= kNarrow) return split_times(panel, kNarrowTiles);
+  if (call.n <= kNarrow) {
+    split_times(panel, kNarrowTiles);
+    _mm256_zeroupper();  // GCC forgets it in functions that call others while they hold registers, and SSE behind it would wait for long
+    return;
+  }
   const Panels panels = panels_of(call.n);
   const RunPanel* run_panels = call.m == 1 && call.times == 1 ? kRow : kPanels;
   for (int i = 0; i < panels.count(); ++i) {
