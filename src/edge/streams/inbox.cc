@@ -36,7 +36,7 @@ Status Inbox::open_spills(const StageContext& context) {
       const auto arrow = name.find("->");  // names of stages have no dot
       options.folder = context.state / "spill" / fmt::format("{}.{}", name.substr(0, arrow), name.substr(arrow + 2));
     }
-    MORU_ASSIGN_OR_RETURN(link.spill, Spill::open(std::move(options), context.stream, *context.clock));
+    MORU_ASSIGN_OR_RETURN(link.spill, Spill::open(options, context.stream, *context.clock));
     link.in = link.spill->stored();
     clock_ = context.clock;
     stop_ = context.stop;
@@ -216,10 +216,15 @@ TimeNs Inbox::next_look(TimeNs deadline) const {
   return look ? std::min(deadline, clock_->steady_now() + kLook) : deadline;
 }
 
+/// What came back from disk behind its link's end is taken before another end is told: after the last one nobody takes anything.
+bool Inbox::may_end() const {
+  return std::ranges::all_of(links_, [](const Link& link) { return !link.end_told || link.empty(); });
+}
+
 Inbox::Link* Inbox::next_ready() {
   for (std::size_t i = 0; i < links_.size(); ++i) {
     Link& link = links_[(turn_ + i) % links_.size()];
-    if (link.empty() && !can_refill(link) && (link.open || link.end_told)) continue;
+    if (link.empty() && !can_refill(link) && (link.open || link.end_told || !may_end())) continue;
     turn_ = (turn_ + i + 1) % links_.size();
     return &link;
   }
@@ -246,11 +251,11 @@ Inbox::Link* Inbox::wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& cl
       refill(*link, lock);
       continue;
     }
+    if (deadline != kNeverDue && clock.steady_now() >= deadline) return nullptr;
     const TimeNs look = next_look(deadline);
     reader_waits_ = true;
     look == kNeverDue ? not_empty_.wait(lock) : clock.wait_until(lock, not_empty_, look);
     reader_waits_ = false;
-    if (deadline != kNeverDue && clock.steady_now() >= deadline) return next_ready();
   }
   return nullptr;
 }

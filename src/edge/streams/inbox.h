@@ -101,6 +101,7 @@ class Inbox {
   bool can_refill(const Link& link) const;
   void refill(Link& link, std::unique_lock<std::mutex>& lock);
   TimeNs next_look(TimeNs deadline) const;
+  bool may_end() const;
   Link* next_ready();
   Link* wait_for_ready(std::unique_lock<std::mutex>& lock, Clock& clock, TimeNs deadline);
   void wait_for_more(const Link& link, const Gather& gather, std::unique_lock<std::mutex>& lock);

@@ -30,7 +30,7 @@ Spill::~Spill() {
   tidy();
 }
 
-Result<std::unique_ptr<Spill>> Spill::open(SpillOptions options, const std::string& stream, Clock& clock) {
+Result<std::unique_ptr<Spill>> Spill::open(const SpillOptions& options, const std::string& stream, Clock& clock) {
   MORU_ASSIGN_OR_RETURN(auto log,
                         Outbox::open(options.folder, stream,
                                      {.max_bytes = options.max_bytes, .max_record_bytes = kHead + kMaxItemBytes, .urgent_share = 0.0}));

@@ -29,7 +29,7 @@ struct SpillOptions {
 class Spill {
  public:
   /// Opens or makes it; what an earlier run left comes out first. Errors: those of Outbox::open.
-  static Result<std::unique_ptr<Spill>> open(SpillOptions options, const std::string& stream, Clock& clock);
+  static Result<std::unique_ptr<Spill>> open(const SpillOptions& options, const std::string& stream, Clock& clock);
   ~Spill();
 
   /// Takes the item and, in front of it, how far event time had come. A memory copy and a write. Errors: kResourceExhausted and kIo

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "edge/streams/flow_for_test.h"
+#include "edge/streams/inbox.h"
 
 namespace moru::edge::testing {
 namespace {
@@ -106,6 +107,73 @@ TEST_F(SpillTest, WhatItsReceiverCouldNotTakeComesAgain) {
   EXPECT_THAT(row(state, "out").dropped,
               ::testing::ElementsAre(::testing::Pair("error: unavailable", 20U)));  // those in memory were dropped
   stream->stop();
+}
+
+/// A queue of one item that goes on on disk, and another, as their reader sees them.
+class SpilledQueue : public SpillTest {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(inbox_.open_spills({.clock = &clock_, .resources = {}, .stream = "test", .state = folder_.path(), .stop = {}}));
+  }
+  void put(std::size_t link, std::size_t count) {
+    std::vector<Element> batch(count);
+    inbox_.push(link, batch);
+  }
+  /// "0", "1": an item of that link; "end 0"; "nothing" at the deadline; "over".
+  std::string take(TimeNs deadline = kNeverDue) {
+    const auto taken = inbox_.take(batch_, {.limit = 1, .clock = &clock_, .deadline = deadline});
+    if (!taken) return "over";
+    if (taken->ended) return fmt::format("end {}", taken->link);
+    return batch_.empty() ? "nothing" : fmt::format("{}", taken->link);
+  }
+  std::uint64_t in_flight() {
+    const std::lock_guard lock(mutex_);
+    inbox_.settle();
+    std::vector<wire::LinkLedger> rows;
+    inbox_.add_ledger(rows);
+    return rows[0].in_flight + rows[1].in_flight;
+  }
+  std::mutex mutex_;
+  FakeClock clock_;
+  std::vector<Element> batch_;
+  Inbox inbox_{{{.name = "a->c", .capacity = 1, .overflow = OverflowPolicy::kSpill},
+                {.name = "b->c", .capacity = 4, .overflow = OverflowPolicy::kBlock}},
+               mutex_};
+};
+
+TEST_F(SpilledQueue, WhatComesBackBehindItsEndIsTakenBeforeTheLastEndIsTold) {
+  put(0, 2);
+  inbox_.close(0);
+  EXPECT_EQ(take(), "0");
+  EXPECT_EQ(take(), "0");
+  batch_[0].item.receipt.revoke();
+  batch_.clear();  // it comes again after a pause
+  EXPECT_EQ(take(), "end 0");
+  put(1, 1);
+  EXPECT_EQ(take(), "1");
+  inbox_.close(1);
+  clock_.advance(kSecond);
+  EXPECT_EQ(take(), "0");
+  EXPECT_EQ(take(), "end 1");
+  EXPECT_EQ(take(), "over");
+  EXPECT_EQ(in_flight(), 0U);
+}
+
+TEST_F(SpilledQueue, AtTheDeadlineWhatLiesOnDiskIsNoEnd) {
+  put(0, 2);
+  EXPECT_EQ(take(), "0");
+  batch_.clear();
+  EXPECT_EQ(take(clock_.steady_now()), "0");
+  batch_[0].item.receipt.revoke();
+  batch_.clear();
+  const TimeNs soon = clock_.steady_now() + kSecond;
+  std::jthread time([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) clock_.advance(2 * kSecond);
+  });
+  EXPECT_EQ(take(soon), "0") << "it came back from disk while its reader waited";
+  time.request_stop();
+  time.join();
+  EXPECT_EQ(take(clock_.steady_now()), "nothing");
 }
 
 TEST_F(SpillTest, TimeKeepsItsPlaceAmongTheItems) {

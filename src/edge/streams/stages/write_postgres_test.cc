@@ -22,10 +22,10 @@ using testing::PostgresServer;
 
 class WritePostgresTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { server_ = PostgresServer::start(); }
-  static void TearDownTestSuite() { server_.reset(); }
+  static void SetUpTestSuite() { postgres = PostgresServer::start(); }
+  static void TearDownTestSuite() { postgres.reset(); }
   void SetUp() override {
-    if (!server_) GTEST_SKIP() << "this machine has no PostgreSQL server";
+    if (!postgres) GTEST_SKIP() << "this machine has no PostgreSQL server";
     static int count = 0;
     table_ = fmt::format("t\"; {}", ++count);
   }
@@ -37,9 +37,9 @@ class WritePostgresTest : public ::testing::Test {
     return schema;
   }
   std::string options(const std::string& more = "") const {
-    const auto server = server_->options();
+    const auto server = postgres->options();
     return fmt::format("host: {}\nport: {}\ndatabase: {}\nuser: {}\npassword_file: {}\ntable: '{}'\nnode: n1\n{}", server.host, server.port,
-                       server.database, server.user, server_->password_file().string(), table_, more);
+                       server.database, server.user, postgres->password_file().string(), table_, more);
   }
   std::unique_ptr<Stage> open(const std::string& text, const Schema& input = schema()) {
     auto stage = testing::make_stage("write_postgres", text);
@@ -68,14 +68,14 @@ class WritePostgresTest : public ::testing::Test {
     for (const char c : table_) name += c == '"' ? std::string("\"\"") : std::string(1, c);
     return name + "\"";
   }
-  std::string count() const { return server_->query("SELECT count(*) FROM " + table()); }
+  std::string count() const { return postgres->query("SELECT count(*) FROM " + table()); }
 
-  static std::unique_ptr<PostgresServer> server_;
+  static std::unique_ptr<PostgresServer> postgres;
   std::string table_;
   FakeClock clock_;
   Caught caught_;
 };
-std::unique_ptr<PostgresServer> WritePostgresTest::server_;
+std::unique_ptr<PostgresServer> WritePostgresTest::postgres;
 
 TEST_F(WritePostgresTest, ARowHasWhatTheItemHas) {
   const auto stage = open(options());
@@ -84,7 +84,7 @@ TEST_F(WritePostgresTest, ARowHasWhatTheItemHas) {
   ASSERT_TRUE(stage->process(std::move(all), caught_));
   ASSERT_TRUE(stage->process(item(2, std::string_view("a\0\xFF", 3), std::nan("")), caught_));
   flush(*stage);
-  EXPECT_EQ(server_->query("SELECT * FROM " + table() + " ORDER BY seq"),
+  EXPECT_EQ(postgres->query("SELECT * FROM " + table() + " ORDER BY seq"),
             "n1|line|1|1001|it's \\ \"x\"|0.3333333333333333|-9223372036854775808\nn1|line|2|1002|a\uFFFD\uFFFD|NaN|");
   EXPECT_EQ(caught_.used_items, 2U);
   EXPECT_EQ(stage->held(), 0U);
@@ -103,9 +103,9 @@ TEST_F(WritePostgresTest, WhatComesAgainIsOneRowAndSeen) {
 }
 
 TEST_F(WritePostgresTest, WhatTheTableRefusesIsDroppedAloneAndTheRestIsStored) {
-  ASSERT_EQ(server_->query("CREATE TABLE " + table() +
-                           " (node text, stream text, seq bigint, time bigint, device text, \"Value\" float8 CHECK "
-                           "(\"Value\" < 5), n int, PRIMARY KEY (node, stream, seq, time))"),
+  ASSERT_EQ(postgres->query("CREATE TABLE " + table() +
+                            " (node text, stream text, seq bigint, time bigint, device text, \"Value\" float8 CHECK "
+                            "(\"Value\" < 5), n int, PRIMARY KEY (node, stream, seq, time))"),
             "CREATE TABLE");
   const auto stage = open(options("create: false"));
   for (std::uint64_t i = 1; i <= 20; ++i) {
@@ -129,7 +129,7 @@ TEST_F(WritePostgresTest, ANewFieldBecomesAColumnOfTheOldTable) {
   made.set("more", "yes");
   ASSERT_TRUE(stage->process(std::move(made), caught_));
   flush(*stage);
-  EXPECT_EQ(server_->query("SELECT more FROM " + table() + " WHERE seq = 2"), "yes");
+  EXPECT_EQ(postgres->query("SELECT more FROM " + table() + " WHERE seq = 2"), "yes");
 }
 
 TEST_F(WritePostgresTest, AServerThatIsKilledTakesNothingWithIt) {
@@ -145,7 +145,7 @@ spec:
       queue: 8
       options: {{host: 127.0.0.1, port: {}, database: postgres, user: tester, password_file: {}, table: killed, timeout_s: 5}}
 )",
-                                                        server_->options().port, server_->password_file().string()),
+                                                        postgres->options().port, postgres->password_file().string()),
                                             "test.yaml");
   ASSERT_TRUE(document);
   const auto spec = read_stream(*document, all_stages());
@@ -154,15 +154,15 @@ spec:
   ASSERT_TRUE(stream) << stream.error().message;
   const auto stored = [&] { return (*stream)->state().stages.back().used; };
   while (stored() < 100) std::this_thread::yield();
-  server_->kill();
+  postgres->kill();
   while ((*stream)->state().stages.back().stale.empty() && !(*stream)->finished()) std::this_thread::yield();
-  ASSERT_TRUE(server_->run());
+  ASSERT_TRUE(postgres->run());
   while (!(*stream)->finished()) std::this_thread::yield();
   const auto state = (*stream)->state();
   EXPECT_EQ(state.state, "finished");
   for (const auto& row : state.stages) EXPECT_TRUE(row.balanced()) << row.name;
   for (const auto& link : state.ledger) EXPECT_TRUE(link.balanced()) << link.link;
-  EXPECT_EQ(server_->query("SELECT count(*), min(seq) FROM killed"), fmt::format("{}|1", state.items));
+  EXPECT_EQ(postgres->query("SELECT count(*), min(seq) FROM killed"), fmt::format("{}|1", state.items));
 }
 
 TEST_F(WritePostgresTest, WithoutAServerTheItemsStay) {
@@ -179,14 +179,14 @@ TEST_F(WritePostgresTest, AServerThatHangsIsGivenUpAndTriedAgain) {
   const auto stage = open(options("timeout_s: 0.2"));
   ASSERT_TRUE(stage->process(item(1), caught_));
   flush(*stage);
-  const auto connected = Postgres::connect(server_->options());
+  const auto connected = Postgres::connect(postgres->options());
   ASSERT_TRUE(connected);
-  ASSERT_EQ(server_->query("SELECT 1"), "1");
+  ASSERT_EQ(postgres->query("SELECT 1"), "1");
   // Its table is locked by another: the server is there and does not answer.
-  auto locker = Postgres::connect(server_->options());
+  auto locker = Postgres::connect(postgres->options());
   ASSERT_TRUE(locker);
   ASSERT_TRUE(locker->execute("SELECT pg_advisory_lock(1)"));
-  ASSERT_EQ(server_->query(
+  ASSERT_EQ(postgres->query(
                 "CREATE FUNCTION wait() RETURNS trigger AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END' LANGUAGE plpgsql; "
                 "CREATE TRIGGER wait BEFORE INSERT ON " +
                 table() + " FOR EACH ROW EXECUTE FUNCTION wait()"),
@@ -205,7 +205,7 @@ TEST_F(WritePostgresTest, AServerThatHangsIsGivenUpAndTriedAgain) {
 }
 
 TEST_F(WritePostgresTest, AWrongPasswordIsSaidAndNotShown) {
-  auto wrong = server_->options();
+  auto wrong = postgres->options();
   wrong.password = "hunter2";
   const auto refused = Postgres::connect(wrong);
   ASSERT_FALSE(refused);
@@ -218,8 +218,8 @@ TEST_F(WritePostgresTest, TheExampleRuns) {
   const auto at = example.find("host: db.example");
   ASSERT_NE(at, std::string::npos);
   example.replace(at, example.find("table: readings") - at,
-                  fmt::format("host: 127.0.0.1, port: {}, database: postgres, user: tester, password_file: {}, ", server_->options().port,
-                              server_->password_file().string()));
+                  fmt::format("host: 127.0.0.1, port: {}, database: postgres, user: tester, password_file: {}, ", postgres->options().port,
+                              postgres->password_file().string()));
   testing::run_example(*find_stage("write_postgres"), all_stages(), example);
 }
 
