@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/curl.h"
 
-#include <string_view>
-
 #include "core/loaded_library.h"
 
 namespace moru::wire {
@@ -11,16 +9,12 @@ namespace {
 constexpr const char* kLibrary = "libcurl.so.4";
 
 Result<CurlApi> load() {
-  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("HTTP", kLibrary, "libcurl4"));
+  MORU_ASSIGN_OR_RETURN(auto library, LoadedLibrary::open("HTTP", kLibrary, "libcurl4"));
   CurlApi api;
-  std::string_view missing;
-#define MORU_CURL_LOOK_UP(name)                                                    \
-  api.name = reinterpret_cast<decltype(api.name)>(::dlsym(handle, "curl_" #name)); \
-  if (api.name == nullptr) missing = "curl_" #name;
+#define MORU_CURL_LOOK_UP(name) library.find("curl_" #name, api.name);
   MORU_CURL_FUNCTIONS(MORU_CURL_LOOK_UP)
 #undef MORU_CURL_LOOK_UP
-  if (!missing.empty())
-    return fail(ErrorCode::kUnavailable, fmt::format("HTTP: {} has no {}, expected release 7.85 or later", kLibrary, missing));
+  MORU_RETURN_IF_ERROR(library.has_all("release 7.85 or later"));
   if (api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
     return fail(ErrorCode::kUnavailable, fmt::format("HTTP: {} cannot begin, expected it to", kLibrary));
   return api;
@@ -29,8 +23,8 @@ Result<CurlApi> load() {
 }  // namespace
 
 const Result<CurlApi>& curl_library() {
-  static const Result<CurlApi>* const kInstance = new Result<CurlApi>(load());  // never destroyed
-  return *kInstance;
+  static const Result<CurlApi>* const instance = new Result<CurlApi>(load());  // never destroyed
+  return *instance;
 }
 
 }  // namespace moru::wire

@@ -142,7 +142,7 @@ bool FolderSource::is_due(Item& item) {
   if (due_ == 0) due_ = now;
   const TimeNs time = pace_.wait_for(*clock_, due_);
   if (time < due_) return false;
-  const auto period = static_cast<TimeNs>(static_cast<double>(kSecond) / options_.rate_hz);
+  const auto period = period_of(options_.rate_hz);
   item.emitted = due_;
   due_ = std::max(due_ + period, time - period);
   return true;

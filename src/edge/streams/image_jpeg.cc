@@ -28,27 +28,24 @@ namespace {
 
 struct Jpeg {
 #define MORU_JPEG_MEMBER(name) decltype(&::jpeg_##name) name = nullptr;
-  MORU_JPEG_FUNCTIONS(MORU_JPEG_MEMBER)
+  MORU_JPEG_FUNCTIONS(MORU_JPEG_MEMBER)  // NOLINT(readability-identifier-naming): its names
 #undef MORU_JPEG_MEMBER
 };
 
 Result<Jpeg> load() {
-  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("JPEG", "libjpeg.so.62", "libjpeg62-turbo"));
+  MORU_ASSIGN_OR_RETURN(auto library, LoadedLibrary::open("JPEG", "libjpeg.so.62", "libjpeg62-turbo"));
   Jpeg jpeg;
-  bool whole = true;
-#define MORU_JPEG_LOOK_UP(name)                                                      \
-  jpeg.name = reinterpret_cast<decltype(jpeg.name)>(::dlsym(handle, "jpeg_" #name)); \
-  whole = whole && jpeg.name != nullptr;
+#define MORU_JPEG_LOOK_UP(name) library.find("jpeg_" #name, jpeg.name);
   MORU_JPEG_FUNCTIONS(MORU_JPEG_LOOK_UP)
 #undef MORU_JPEG_LOOK_UP
-  if (whole) return jpeg;
-  return fail(ErrorCode::kUnavailable, "JPEG: libjpeg.so.62 lacks a function, expected that of libjpeg-turbo");
+  MORU_RETURN_IF_ERROR(library.has_all("that of libjpeg-turbo"));
+  return jpeg;
 }
 
 /// Loaded once, and never destroyed.
 const Result<Jpeg>& library() {
-  static const Result<Jpeg>* const kInstance = new Result<Jpeg>(load());  // never destroyed
-  return *kInstance;
+  static const Result<Jpeg>* const instance = new Result<Jpeg>(load());  // never destroyed
+  return *instance;
 }
 
 /// libjpeg tells of an error by a call that must not return: it jumps back to run().

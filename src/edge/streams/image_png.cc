@@ -21,19 +21,19 @@ struct Png {
 };
 
 Result<Png> load() {
-  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("PNG", "libpng16.so.16", "libpng16-16"));
+  MORU_ASSIGN_OR_RETURN(auto library, LoadedLibrary::open("PNG", "libpng16.so.16", "libpng16-16"));
   Png png;
-  png.begin = reinterpret_cast<decltype(png.begin)>(::dlsym(handle, "png_image_begin_read_from_memory"));
-  png.finish = reinterpret_cast<decltype(png.finish)>(::dlsym(handle, "png_image_finish_read"));
-  png.free = reinterpret_cast<decltype(png.free)>(::dlsym(handle, "png_image_free"));
-  if (png.begin != nullptr && png.finish != nullptr && png.free != nullptr) return png;
-  return fail(ErrorCode::kUnavailable, "PNG: libpng16.so.16 has no simplified interface, expected release 1.6");
+  library.find("png_image_begin_read_from_memory", png.begin);
+  library.find("png_image_finish_read", png.finish);
+  library.find("png_image_free", png.free);
+  MORU_RETURN_IF_ERROR(library.has_all("release 1.6"));
+  return png;
 }
 
 /// Loaded once, and never destroyed.
 const Result<Png>& library() {
-  static const Result<Png>* const kInstance = new Result<Png>(load());  // never destroyed
-  return *kInstance;
+  static const Result<Png>* const instance = new Result<Png>(load());  // never destroyed
+  return *instance;
 }
 
 std::unexpected<Error> corrupt(const png_image& head) {

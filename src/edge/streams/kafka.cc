@@ -42,22 +42,19 @@ constexpr const char* kLibrary = "librdkafka.so.1";
 constexpr int kAnswerWaitMs = 50;
 
 Result<Api> load() {
-  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("Kafka", kLibrary, "librdkafka1"));
+  MORU_ASSIGN_OR_RETURN(auto library, LoadedLibrary::open("Kafka", kLibrary, "librdkafka1"));
   Api api;
-  std::string_view missing;
-#define MORU_KAFKA_LOOK_UP(name)                                                             \
-  api.name##_ = reinterpret_cast<decltype(api.name##_)>(::dlsym(handle, "rd_kafka_" #name)); \
-  if (api.name##_ == nullptr) missing = "rd_kafka_" #name;
+#define MORU_KAFKA_LOOK_UP(name) library.find("rd_kafka_" #name, api.name##_);
   MORU_KAFKA_FUNCTIONS(MORU_KAFKA_LOOK_UP)
 #undef MORU_KAFKA_LOOK_UP
-  if (missing.empty()) return api;
-  return fail(ErrorCode::kUnavailable, fmt::format("Kafka: {} has no {}, expected release 1.5 or later", kLibrary, missing));
+  MORU_RETURN_IF_ERROR(library.has_all("release 1.5 or later"));
+  return api;
 }
 
 /// Loaded once, and never destroyed.
 const Result<Api>& library() {
-  static const Result<Api>* const kInstance = new Result<Api>(load());  // never destroyed
-  return *kInstance;
+  static const Result<Api>* const instance = new Result<Api>(load());  // never destroyed
+  return *instance;
 }
 
 /// No other connection and no later time will take such a message.
@@ -137,7 +134,7 @@ rd_kafka_resp_err_t KafkaProducer::Impl::produce(const KafkaMessage& message, st
   part->u.i64 = message.time / kMillisecond;
   ++part;
   part->vtype = RD_KAFKA_VTYPE_OPAQUE;
-  part->u.ptr = reinterpret_cast<void*>(index);
+  part->u.ptr = reinterpret_cast<void*>(index);  // NOLINT(performance-no-int-to-ptr): a number, which comes back as it is
   for (const auto& [name, value] : message.headers) {
     ++part;
     part->vtype = RD_KAFKA_VTYPE_HEADER;

@@ -45,7 +45,7 @@ namespace {
 
 struct Api {
 #define MORU_POSTGRES_MEMBER(name) decltype(&::PQ##name) name = nullptr;
-  MORU_POSTGRES_FUNCTIONS(MORU_POSTGRES_MEMBER)
+  MORU_POSTGRES_FUNCTIONS(MORU_POSTGRES_MEMBER)  // NOLINT(readability-identifier-naming): its names
 #undef MORU_POSTGRES_MEMBER
 };
 
@@ -53,22 +53,19 @@ constexpr const char* kLibrary = "libpq.so.5";
 constexpr const char* kStatement = "moru";
 
 Result<Api> load() {
-  MORU_ASSIGN_OR_RETURN(void* const handle, load_library("PostgreSQL", kLibrary, "libpq5"));
+  MORU_ASSIGN_OR_RETURN(auto library, LoadedLibrary::open("PostgreSQL", kLibrary, "libpq5"));
   Api api;
-  std::string_view missing;
-#define MORU_POSTGRES_LOOK_UP(name)                                             \
-  api.name = reinterpret_cast<decltype(api.name)>(::dlsym(handle, "PQ" #name)); \
-  if (api.name == nullptr) missing = "PQ" #name;
+#define MORU_POSTGRES_LOOK_UP(name) library.find("PQ" #name, api.name);
   MORU_POSTGRES_FUNCTIONS(MORU_POSTGRES_LOOK_UP)
 #undef MORU_POSTGRES_LOOK_UP
-  if (missing.empty()) return api;
-  return fail(ErrorCode::kUnavailable, fmt::format("PostgreSQL: {} has no {}, expected release 14 or later", kLibrary, missing));
+  MORU_RETURN_IF_ERROR(library.has_all("release 14 or later"));
+  return api;
 }
 
 /// Loaded once, and never destroyed.
 const Result<Api>& library() {
-  static const Result<Api>* const kInstance = new Result<Api>(load());  // never destroyed
-  return *kInstance;
+  static const Result<Api>* const instance = new Result<Api>(load());  // never destroyed
+  return *instance;
 }
 
 std::string one_line(const char* text) {

@@ -28,8 +28,7 @@ struct LiveViewOptions {
 
 class LiveView final : public Stage {
  public:
-  explicit LiveView(LiveViewOptions options)
-      : options_(std::move(options)), gap_(static_cast<TimeNs>(static_cast<double>(kSecond) / options_.max_rate_hz)) {}
+  explicit LiveView(LiveViewOptions options) : options_(std::move(options)), gap_(period_of(options_.max_rate_hz)) {}
 
   Result<std::vector<Schema>> bind(std::span<const Schema> inputs) override {
     for (const auto& field : options_.fields) MORU_RETURN_IF_ERROR(inputs[0].need(options_.where, field));
