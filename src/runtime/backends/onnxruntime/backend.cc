@@ -18,7 +18,7 @@ Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOpti
   const auto& library = ort::library();
   if (!library) return fail(library.error());
   return ort::OrtModel::load(*library, model.bytes, options,
-                             [&](OrtSessionOptions* raw) { return ort::add_provider(*library, options.device, raw); });
+                             [&](OrtSessionOptions* raw) { return ort::add_provider(*library, options.device, model.bytes, raw); });
 }
 
 constexpr std::string_view kFormats[] = {"onnx"};

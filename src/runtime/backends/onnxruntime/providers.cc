@@ -5,6 +5,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+
+#include "core/digest.h"
+#include "core/files.h"
 
 namespace moru::runtime::ort {
 namespace {
@@ -40,10 +44,13 @@ OrtStatus* add_cuda(const OrtApi& api, OrtSessionOptions* options) {
   api.ReleaseCUDAProviderOptions(cuda);
   return status;
 }
-OrtStatus* add_tensorrt(const OrtApi& api, OrtSessionOptions* options) {
+OrtStatus* add_tensorrt(const OrtApi& api, const std::string& engines, OrtSessionOptions* options) {
   OrtTensorRTProviderOptionsV2* tensorrt = nullptr;
   if (OrtStatus* status = api.CreateTensorRTProviderOptions(&tensorrt)) return status;
-  OrtStatus* status = api.SessionOptionsAppendExecutionProvider_TensorRT_V2(options, tensorrt);
+  constexpr std::array kKeys = {"trt_engine_cache_enable", "trt_engine_cache_path"};
+  const std::array<const char*, kKeys.size()> values = {"1", engines.c_str()};
+  OrtStatus* status = api.UpdateTensorRTProviderOptions(tensorrt, kKeys.data(), values.data(), kKeys.size());
+  if (status == nullptr) status = api.SessionOptionsAppendExecutionProvider_TensorRT_V2(options, tensorrt);
   api.ReleaseTensorRTProviderOptions(tensorrt);
   return status;
 }
@@ -58,7 +65,7 @@ std::vector<Device> devices_of(const Library& library) {
   return devices;
 }
 
-Status add_provider(const Library& library, std::string_view device, OrtSessionOptions* options) {
+Status add_provider(const Library& library, std::string_view device, std::string_view onnx, OrtSessionOptions* options) {
   if (device.empty() || device == "cpu") return {};
   const auto providers = providers_of(library);
   const auto provider = std::ranges::find(providers, device, [](const std::string& name) { return device_name(name); });
@@ -72,9 +79,19 @@ Status add_provider(const Library& library, std::string_view device, OrtSessionO
                     kWhere, device, library.version, fmt::join(names, ", ")));
   }
   const OrtApi& api = *library.api;
-  OrtStatus* status = device == "cuda"       ? add_cuda(api, options)
-                      : device == "tensorrt" ? add_tensorrt(api, options)
-                                             : api.SessionOptionsAppendExecutionProvider(options, provider->c_str(), nullptr, nullptr, 0);
+  OrtStatus* status = nullptr;
+  if (device == "tensorrt") {
+    const Path engines = moru_home() / "cache" / "onnxruntime-tensorrt" / fmt::format("{}-{}", sha256_hex(onnx), library.version);
+    MORU_RETURN_IF_ERROR(make_folders(engines));
+    status = add_tensorrt(api, engines.string(), options);
+    // The next best for what TensorRT leaves.
+    const bool has_cuda = std::ranges::find(providers, "CUDAExecutionProvider") != providers.end();
+    if (status == nullptr && has_cuda) status = add_cuda(api, options);
+  } else if (device == "cuda") {
+    status = add_cuda(api, options);
+  } else {
+    status = api.SessionOptionsAppendExecutionProvider(options, provider->c_str(), nullptr, nullptr, 0);
+  }
   auto added = take(api, status, fmt::format("{}: device '{}'", kWhere, device), ErrorCode::kUnavailable);
   if (added) return added;
   return fail(ErrorCode::kUnavailable, added.error().message);

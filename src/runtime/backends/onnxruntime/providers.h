@@ -14,8 +14,10 @@ namespace moru::runtime::ort {
 /// mean that its device is: add_provider() finds that out.
 std::vector<Device> devices_of(const Library& library);
 
-/// Makes sessions of these options run on a device; what it cannot run stays on the CPU. Errors: kUnavailable for one that this library
-/// has not, or whose driver or hardware is missing, in its own words.
-Status add_provider(const Library& library, std::string_view device, OrtSessionOptions* options);
+/// Makes sessions of these options run `onnx` on a device; what it cannot run stays on the CPU, or with TensorRT on CUDA where that is
+/// there. Engines of TensorRT, which take minutes to make, are kept in $MORU_HOME/cache/onnxruntime-tensorrt/MODEL-VERSION, under names in
+/// which ONNX Runtime has the GPU. Errors: kUnavailable for a device that this library has not, or whose driver or hardware is missing, in
+/// its own words; those of making the folder.
+Status add_provider(const Library& library, std::string_view device, std::string_view onnx, OrtSessionOptions* options);
 
 }  // namespace moru::runtime::ort

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // ONNX Runtime's devices, and the element types that not every backend has.
+#include "runtime/backends/onnxruntime/providers.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
+#include <cstdlib>
+
+#include "core/digest.h"
+#include "core/files.h"
 #include "model/formats/onnx/onnx.h"
 #include "model/graph/text.h"
 #include "runtime/backends/backend.h"
+#include "runtime/backends/onnxruntime/library.h"
 
 namespace moru::runtime {
 namespace {
@@ -50,6 +58,56 @@ TEST(OnnxRuntimeDevices, OneThatTheLibraryWasNotBuiltForIsNamedWithThoseItHas) {
     EXPECT_EQ(session.error().code, ErrorCode::kUnavailable);
     EXPECT_THAT(session.error().message, HasSubstr("expected one of cpu"));
   }
+}
+
+/// What a library that was built with TensorRT is told.
+std::vector<std::string> told;
+/// The real one's interface but for what it would do with a GPU.
+OrtApi with_tensorrt(const OrtApi& real) {
+  told.clear();
+  OrtApi api = real;
+  api.GetAvailableProviders = [](char*** names, int* count) noexcept -> OrtStatus* {
+    static std::array<std::string, 3> all = {"TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"};
+    static std::array<char*, 3> borrowed = {all[0].data(), all[1].data(), all[2].data()};
+    *names = borrowed.data();
+    *count = static_cast<int>(borrowed.size());
+    return nullptr;
+  };
+  api.ReleaseAvailableProviders = [](char**, int) noexcept -> OrtStatus* { return nullptr; };
+  api.CreateTensorRTProviderOptions = [](OrtTensorRTProviderOptionsV2**) noexcept -> OrtStatus* { return nullptr; };
+  api.UpdateTensorRTProviderOptions = [](OrtTensorRTProviderOptionsV2*, const char* const* keys, const char* const* values,
+                                         std::size_t count) noexcept -> OrtStatus* {
+    for (std::size_t i = 0; i < count; ++i) told.push_back(fmt::format("{}={}", keys[i], values[i]));
+    return nullptr;
+  };
+  api.SessionOptionsAppendExecutionProvider_TensorRT_V2 = [](OrtSessionOptions*,
+                                                             const OrtTensorRTProviderOptionsV2*) noexcept -> OrtStatus* {
+    told.emplace_back("tensorrt");
+    return nullptr;
+  };
+  api.ReleaseTensorRTProviderOptions = [](OrtTensorRTProviderOptionsV2*) noexcept {};
+  api.CreateCUDAProviderOptions = [](OrtCUDAProviderOptionsV2**) noexcept -> OrtStatus* { return nullptr; };
+  api.SessionOptionsAppendExecutionProvider_CUDA_V2 = [](OrtSessionOptions*, const OrtCUDAProviderOptionsV2*) noexcept -> OrtStatus* {
+    told.emplace_back("cuda");
+    return nullptr;
+  };
+  api.ReleaseCUDAProviderOptions = [](OrtCUDAProviderOptionsV2*) noexcept {};
+  return api;
+}
+
+TEST(OnnxRuntimeDevices, TensorRtKeepsItsEnginesByModelAndLeavesTheRestToCuda) {
+  const auto home = TempFolder::create("moru-home").value();
+  ::setenv("MORU_HOME", home.path().c_str(), 1);
+  const auto& real = ort::library();
+  ASSERT_TRUE(real.has_value());
+  const OrtApi api = with_tensorrt(*real->api);
+  const ort::Library library{.api = &api, .env = real->env, .version = "1.2"};
+  const auto added = ort::add_provider(library, "tensorrt", "a model", nullptr);
+  ::unsetenv("MORU_HOME");
+  ASSERT_TRUE(added.has_value()) << added.error().message;
+  const Path engines = home.path() / "cache" / "onnxruntime-tensorrt" / fmt::format("{}-1.2", sha256_hex("a model"));
+  EXPECT_TRUE(std::filesystem::is_directory(engines));
+  EXPECT_THAT(told, testing::ElementsAre("trt_engine_cache_enable=1", "trt_engine_cache_path=" + engines.string(), "tensorrt", "cuda"));
 }
 
 TEST(OnnxRuntimeTypes, FloatsOf16And8BitsGoInAndOut) {

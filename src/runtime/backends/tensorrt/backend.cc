@@ -21,7 +21,7 @@ constexpr std::string_view kPackageVersion = "0.5.0";
 constexpr std::string_view kBefore[] = {"libcudart.so.12", "libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1"};
 
 struct TensorRt {
-  std::vector<std::string> gpus;
+  std::vector<tensorrt::Gpu> gpus;
   ort::Plugin plugin;
 };
 
@@ -37,7 +37,9 @@ Result<TensorRt> start() {
     return fail(ErrorCode::kUnavailable, fmt::format("{}: found {} that cannot be loaded ({}), expected one for this machine", kWhere,
                                                      file.string(), why != nullptr ? why : "no reason given"));
   }
-  MORU_ASSIGN_OR_RETURN(found.plugin, ort::register_plugin("tensorrt", path));
+  auto plugin = ort::register_plugin("tensorrt", path);
+  if (!plugin) return fail(plugin.error().code, fmt::format("{}; the driver has {}", plugin.error().message, describe(found.gpus.front())));
+  found.plugin = std::move(*plugin);
   return found;
 }
 
@@ -50,7 +52,7 @@ const Result<TensorRt>& tensor_rt() {
 BackendInfo info() {
   const auto& found = tensor_rt();
   if (!found) return {.available = false, .version = "", .reason = found.error().message};
-  return {.available = true, .version = found->plugin.version, .reason = "", .devices = {{"gpu", found->gpus.front()}}};
+  return {.available = true, .version = found->plugin.version, .reason = "", .devices = {{"gpu", describe(found->gpus.front())}}};
 }
 
 Result<std::unique_ptr<Session>> open(const TensorRt& tensor_rt, std::string_view onnx, const SessionOptions& options, const Path& folder,
@@ -66,7 +68,7 @@ Result<std::unique_ptr<Session>> open(const TensorRt& tensor_rt, std::string_vie
 
 /// $MORU_HOME/cache/tensorrt/MODEL-VERSION-GPU: an engine fits only what it was made with and for.
 Path cache_folder(const TensorRt& tensor_rt, std::string_view onnx) {
-  std::string gpu = tensor_rt.gpus.front();
+  std::string gpu = tensor_rt.gpus.front().name;
   std::ranges::replace_if(gpu, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return moru_home() / "cache" / "tensorrt" / fmt::format("{}-{}-{}", sha256_hex(onnx), kPackageVersion, gpu);
 }
@@ -97,7 +99,9 @@ Result<std::unique_ptr<Session>> load(const ModelBytes& model, const SessionOpti
     // An engine that is damaged or that another driver refuses is made again.
     if (auto session = open(*found, *engine, options, folder, {})) return session;
   }
-  return build(*found, model.bytes, options, folder);
+  auto session = build(*found, model.bytes, options, folder);
+  if (!session) return fail(session.error().code, fmt::format("{}; on {}", session.error().message, describe(found->gpus.front())));
+  return session;
 }
 
 constexpr std::string_view kFormats[] = {"onnx"};
@@ -120,7 +124,8 @@ constexpr PackageSpec kPackages[] = {{.client = "pip",
 extern const BackendSpec kBackend_tensorrt;
 const BackendSpec kBackend_tensorrt{
     .name = "tensorrt",
-    .doc = "NVIDIA's TensorRT for RTX through ONNX Runtime: NVIDIA GPUs; engines are kept, as they take long to make",
+    .doc =
+        "NVIDIA's TensorRT for RTX through ONNX Runtime: GeForce and RTX GPUs from Turing on; engines are kept, as they take long to make",
     .formats = kFormats,
     .settings = {},
     .packages = kPackages,

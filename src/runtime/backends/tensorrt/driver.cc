@@ -4,7 +4,9 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace moru::runtime::tensorrt {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 using Init = int (*)(unsigned flags);
 using DeviceGetCount = int (*)(int* count);
 using DeviceGet = int (*)(int* device, int ordinal);
+using DeviceGetAttribute = int (*)(int* value, int attribute, int device);
 using DeviceGetName = int (*)(char* name, int length, int device);
 
 std::unexpected<Error> unavailable(std::string_view found, std::string_view what_to_do) {
@@ -26,14 +29,15 @@ Function symbol(void* library, const char* name) {
 
 }  // namespace
 
-Result<std::vector<std::string>> find_gpus(const char* driver) {
+Result<std::vector<Gpu>> find_gpus(const char* driver) {
   void* library = ::dlopen(driver, RTLD_NOW | RTLD_LOCAL);  // stays: what uses it later must find the same one
   if (library == nullptr) return unavailable(fmt::format("no NVIDIA driver ({})", driver), "where there is one, install its driver");
   const auto init = symbol<Init>(library, "cuInit");
   const auto count_of = symbol<DeviceGetCount>(library, "cuDeviceGetCount");
   const auto device_of = symbol<DeviceGet>(library, "cuDeviceGet");
   const auto name_of = symbol<DeviceGetName>(library, "cuDeviceGetName");
-  if (init == nullptr || count_of == nullptr || device_of == nullptr || name_of == nullptr)
+  const auto attribute_of = symbol<DeviceGetAttribute>(library, "cuDeviceGetAttribute");
+  if (init == nullptr || count_of == nullptr || device_of == nullptr || name_of == nullptr || attribute_of == nullptr)
     return unavailable(fmt::format("a {} without CUDA's functions", driver), "install the driver again");
   constexpr int kNoDevice = 100;  // CUDA_ERROR_NO_DEVICE
   const int started = init(0);
@@ -41,15 +45,29 @@ Result<std::vector<std::string>> find_gpus(const char* driver) {
   if (started == kNoDevice || (started == 0 && (count_of(&count) != 0 || count <= 0)))
     return unavailable("no GPU, only its driver", "run where there is one");
   if (started != 0) return unavailable(fmt::format("a driver that does not start (CUDA error {})", started), "install the driver again");
-  std::vector<std::string> names;
+  std::vector<Gpu> gpus;
   for (int i = 0; i < count; ++i) {
     constexpr int kMaxName = 256;
     std::array<char, kMaxName> name{};
     int device = 0;
     const bool named = device_of(&device, i) == 0 && name_of(name.data(), kMaxName - 1, device) == 0;
-    names.emplace_back(named ? name.data() : "unnamed");
+    Gpu gpu{.name = named ? name.data() : "unnamed"};
+    constexpr int kMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+    constexpr int kMinor = 76;
+    if (!named || attribute_of(&gpu.major, kMajor, device) != 0 || attribute_of(&gpu.minor, kMinor, device) != 0) gpu.major = gpu.minor = 0;
+    gpus.push_back(std::move(gpu));
   }
-  return names;
+  return gpus;
+}
+
+std::string describe(const Gpu& gpu) {
+  constexpr std::pair<int, int> kListed[] = {{7, 5}, {8, 6}, {8, 9}};
+  constexpr int kAllFrom = 12;
+  if (gpu.major == 0) return gpu.name;
+  const std::pair<int, int> has{gpu.major, gpu.minor};
+  const bool listed = gpu.major >= kAllFrom || std::ranges::find(kListed, has) != std::end(kListed);
+  return fmt::format("{} (compute capability {}.{}{})", gpu.name, gpu.major, gpu.minor,
+                     listed ? "" : "; TensorRT for RTX is made for 7.5, 8.6, 8.9 and from 12.0 on: try onnxruntime:tensorrt");
 }
 
 }  // namespace moru::runtime::tensorrt

@@ -9,7 +9,17 @@
 
 namespace moru::runtime::tensorrt {
 
-/// The names of the GPUs, in the driver's order; at least one. Errors: kUnavailable: no driver, one that does not start, or no GPU.
-Result<std::vector<std::string>> find_gpus(const char* driver = "libcuda.so.1");
+struct Gpu {
+  std::string name;
+  int major = 0;  ///< of its compute capability; 0: not told
+  int minor = 0;
+};
+
+/// The GPUs, in the driver's order; at least one. Errors: kUnavailable: no driver, one that does not start, or no GPU.
+Result<std::vector<Gpu>> find_gpus(const char* driver = "libcuda.so.1");
+
+/// "GPU A (compute capability 8.9)"; of one that NVIDIA does not list for TensorRT for RTX ("Support Matrix" of TensorRT-RTX 1.5: GeForce
+/// and RTX from Turing on, neither data centres nor Jetson) it says that, and what to try.
+std::string describe(const Gpu& gpu);
 
 }  // namespace moru::runtime::tensorrt

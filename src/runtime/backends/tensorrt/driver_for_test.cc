@@ -22,6 +22,10 @@ MORU_SHOWN int cuDeviceGet(int* device, int ordinal) {
   *device = ordinal;
   return 0;
 }
+MORU_SHOWN int cuDeviceGetAttribute(int* value, int attribute, int device) {
+  *value = attribute == 75 ? (device == 0 ? 8 : 9) : (device == 0 ? 9 : 0);
+  return 0;
+}
 MORU_SHOWN int cuDeviceGetName(char* name, int length, int device) {
   std::strncpy(name, device == 0 ? "GPU A" : "GPU B", static_cast<std::size_t>(length));
   return 0;

@@ -27,10 +27,16 @@ TEST(NvidiaDriver, EachWayOfHavingNoGpuHasItsWords) {
   EXPECT_THAT(words(MORU_CUDA_BROKEN), HasSubstr("found a driver that does not start (CUDA error 999)"));
 }
 
-TEST(NvidiaDriver, TellsTheNamesOfTheGpus) {
+TEST(NvidiaDriver, TellsTheGpusAndWhichTensorRtIsNotMadeFor) {
   const auto found = tensorrt::find_gpus(MORU_CUDA_GOOD);
   ASSERT_TRUE(found.has_value()) << found.error().message;
-  EXPECT_THAT(*found, ElementsAre("GPU A", "GPU B"));
+  ASSERT_EQ(found->size(), 2);
+  EXPECT_EQ(found->at(0).name, "GPU A");
+  EXPECT_EQ(describe(found->at(0)), "GPU A (compute capability 8.9)");
+  EXPECT_EQ(describe(found->at(1)),
+            "GPU B (compute capability 9.0; TensorRT for RTX is made for 7.5, 8.6, 8.9 and from 12.0 on: try onnxruntime:tensorrt)");
+  EXPECT_EQ(tensorrt::describe({.name = "later", .major = 13, .minor = 1}), "later (compute capability 13.1)");
+  EXPECT_EQ(tensorrt::describe({.name = "silent"}), "silent");
 }
 
 std::string abs_model() {
