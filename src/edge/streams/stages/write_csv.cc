@@ -64,8 +64,9 @@ class WriteCsv final : public FileSink {
     const auto values = split(line, separator_);
     if (values.size() < 2) return std::nullopt;
     TimeNs time = 0;
-    const char* const end = values[1].data() + values[1].size();
-    const auto read = std::from_chars(values[1].data(), end, time);
+    const char* const begin = values[1].data();
+    const char* const end = begin + values[1].size();
+    const auto read = std::from_chars(begin, end, time);
     return read.ec == std::errc() && read.ptr == end ? std::optional(time) : std::nullopt;
   }
 

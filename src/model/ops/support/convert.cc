@@ -39,12 +39,10 @@ template <class T, class W>
 T convert_one(W value, bool saturate) {
   if constexpr (std::is_same_v<T, bool>) {
     return value != W{0};
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(value);
-  } else if constexpr (kIsFloat<T>) {
+  } else if constexpr (kIsFloat<T> && !std::is_floating_point_v<T>) {
     const auto real = static_cast<float>(value);
     return sizeof(T) == 1 && saturate ? T::saturated(real) : static_cast<T>(real);
-  } else if constexpr (std::is_same_v<W, double>) {
+  } else if constexpr (std::is_same_v<W, double> && !std::is_floating_point_v<T>) {
     return saturated_integer<T>(value);
   } else {
     return static_cast<T>(value);

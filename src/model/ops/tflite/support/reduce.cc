@@ -77,8 +77,8 @@ Status reduce_numbers(EvalContext& context, std::span<const std::size_t> axes, s
   using W = ops::Wide<T>;
   const auto y = context.outputs[0].mutable_data<T>();
   W start = reduction == Reduction::kProduct ? W{1} : W{0};
-  if (reduction == Reduction::kMax) start = static_cast<W>(std::numeric_limits<T>::lowest());
-  if (reduction == Reduction::kMin) start = static_cast<W>(std::numeric_limits<T>::max());
+  if (reduction == Reduction::kMax) start = ops::widen(std::numeric_limits<T>::lowest());
+  if (reduction == Reduction::kMin) start = ops::widen(std::numeric_limits<T>::max());
   std::vector<W> joined(y.size(), start);
   join<T>(context.input(0), axes, joined, [&](W so_far, T value) {
     const W wide = ops::widen(value);
