@@ -1,43 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/backends/tensorrt/driver.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "core/loaded_library.h"
+
 namespace moru::runtime::tensorrt {
 namespace {
-
-// CUDA's driver interface, as far as it is asked: every function gives 0 when all is well (CUDA Driver API, cuInit and on).
-using Init = int (*)(unsigned flags);
-using DeviceGetCount = int (*)(int* count);
-using DeviceGet = int (*)(int* device, int ordinal);
-using DeviceGetAttribute = int (*)(int* value, int attribute, int device);
-using DeviceGetName = int (*)(char* name, int length, int device);
 
 std::unexpected<Error> unavailable(std::string_view found, std::string_view what_to_do) {
   return fail(ErrorCode::kUnavailable, fmt::format("backend tensorrt: found {}, expected an NVIDIA GPU; {}", found, what_to_do));
 }
 
-template <class Function>
-Function symbol(void* library, const char* name) {
-  return reinterpret_cast<Function>(::dlsym(library, name));
-}
-
 }  // namespace
 
 Result<std::vector<Gpu>> find_gpus(const char* driver) {
-  void* library = ::dlopen(driver, RTLD_NOW | RTLD_LOCAL);  // stays: what uses it later must find the same one
-  if (library == nullptr) return unavailable(fmt::format("no NVIDIA driver ({})", driver), "where there is one, install its driver");
-  const auto init = symbol<Init>(library, "cuInit");
-  const auto count_of = symbol<DeviceGetCount>(library, "cuDeviceGetCount");
-  const auto device_of = symbol<DeviceGet>(library, "cuDeviceGet");
-  const auto name_of = symbol<DeviceGetName>(library, "cuDeviceGetName");
-  const auto attribute_of = symbol<DeviceGetAttribute>(library, "cuDeviceGetAttribute");
-  if (init == nullptr || count_of == nullptr || device_of == nullptr || name_of == nullptr || attribute_of == nullptr)
+  auto library = LoadedLibrary::open("CUDA", driver, "of the driver");
+  if (!library) return unavailable(fmt::format("no NVIDIA driver ({})", driver), "where there is one, install its driver");
+  // CUDA's driver interface, as far as it is asked: every function gives 0 when all is well (CUDA Driver API, cuInit and on).
+  int (*init)(unsigned flags) = nullptr;
+  int (*count_of)(int* count) = nullptr;
+  int (*device_of)(int* device, int ordinal) = nullptr;
+  int (*name_of)(char* name, int length, int device) = nullptr;
+  int (*attribute_of)(int* value, int attribute, int device) = nullptr;
+  library->find("cuInit", init);
+  library->find("cuDeviceGetCount", count_of);
+  library->find("cuDeviceGet", device_of);
+  library->find("cuDeviceGetName", name_of);
+  library->find("cuDeviceGetAttribute", attribute_of);
+  if (!library->has_all("CUDA's driver"))
     return unavailable(fmt::format("a {} without CUDA's functions", driver), "install the driver again");
   constexpr int kNoDevice = 100;  // CUDA_ERROR_NO_DEVICE
   const int started = init(0);
